@@ -1,0 +1,29 @@
+/* Commands: the only way that people and programs change the state. A row of commands.def gives name,
+ * role, whether only the daemon itself may run it, handler and help. A handler checks everything
+ * first, then appends events; a refusal undoes itself alone (SAVEPOINT). */
+#pragma once
+#include "base/err.h"
+#include <jansson.h>
+#include <stdbool.h>
+
+struct store;
+enum role { ROLE_NOBODY, ROLE_WORKER, ROLE_OPERATOR, ROLE_MANAGER, ROLE_DAEMON };
+
+struct actor {
+    enum role role;
+    const char *id; /* "uid:1000", "pid:W7K2…", "daemon": a pseudonym, never a name */
+};
+struct command_context {
+    struct store *store;
+    const struct actor *actor;
+    const char *request_id;
+};
+typedef int command_fn(struct command_context *c, const json_t *args, json_t **ret, struct err *e);
+
+/* Inside the open transaction. A request_id seen before (any time) gets the first answer again,
+ * including a refusal's; NULL request_id only for ROLE_DAEMON. *ret_repeat (NULL allowed) says so.
+ * ERR_NOT_FOUND names the nearest command; ERR_DENIED the role that is needed. */
+int command_run(struct store *s, const struct actor *a, const char *request_id, const char *name,
+                const json_t *args, json_t **ret, bool *ret_repeat, struct err *e);
+/* For help: row i: name, arguments, help; NULL past the end. */
+const char *command_help(size_t i, const char **ret_args, const char **ret_help, enum role *ret_role);
