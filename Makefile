@@ -15,7 +15,7 @@ CPPFLAGS += -D_GNU_SOURCE -I. -I$(B)/gen $(shell pkg-config --cflags $(PKGS) 2>/
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes \
   -Wmissing-prototypes -Wold-style-definition -Wvla -Wformat=2 -Wcast-qual -Wwrite-strings -Wundef \
   -Wpointer-arith -Wnull-dereference -Wduplicated-cond -Wduplicated-branches -Wlogical-op \
-  -Wdouble-promotion -Wfloat-equal -Werror
+  -Wdouble-promotion -Wfloat-equal -Wno-overlength-strings -Werror
 HARD := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
   -fcf-protection -ftrivial-auto-var-init=zero -fno-strict-aliasing -fno-delete-null-pointer-checks
 OPT := -O2 -g

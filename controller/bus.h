@@ -1,0 +1,27 @@
+/* Whose turn it is on one serial port or TCP connection. Pure. Priority divert > mailbox > telemetry,
+ * oldest first within one; pacing; after a timeout quarantine of the bus (RTU: silence ≥ the longest
+ * reply time; TCP: the link reconnects); breaker by (link, unit): a dead unit is probed rarely and
+ * never while an item awaits its slot. */
+#pragma once
+#include "controller/device.h"
+
+#define BUS_DEVICES_MAX 16
+
+struct bus;
+struct bus_options {
+    bool serial;
+    uint32_t guard_us;       /* silence between frames; t3.5 or the map's, the longer */
+    uint32_t quarantine_ms;  /* after a timeout on RTU */
+    uint32_t breaker_fails, breaker_first_ms, breaker_max_ms;
+};
+struct bus *bus_new(const struct bus_options *o);
+void bus_free(struct bus *b);
+int bus_add(struct bus *b, const struct device *d); /* copied; self is borrowed */
+bool bus_next(struct bus *b, struct mono now, struct want *ret, struct mono *ret_wake);
+void bus_done(struct bus *b, const struct reply *r, struct mono now); /* for the want just given */
+/* Counters for status: transactions, timeouts, exceptions, echo errors, breaker open per device. */
+struct bus_counters {
+    uint64_t transactions, timeouts, exceptions, echo_errors, link_errors;
+    uint32_t open_breakers;
+};
+void bus_counters(const struct bus *b, struct bus_counters *ret);

@@ -1,0 +1,22 @@
+/* One Modbus connection, TCP or RTU, over libmodbus; the only file that knows modbus.h. Never late:
+ * every call ends by its deadline. Never wrong about an echo: FC16 and FC23 answers are compared.
+ * No recovery modes; on any error but an exception the connection is closed and reopened with backoff
+ * (100 ms … 5 s, jittered), on RTU the line is drained. Owned by one bus thread. */
+#pragma once
+#include "controller/device.h"
+
+struct link;
+struct link_options {
+    char host[64]; /* numeric IPv4; "" for serial */
+    uint16_t port;
+    char serial[96]; /* device path */
+    uint32_t baud;
+    char parity; /* N, E, O */
+    uint8_t stop_bits;
+};
+int link_new(const struct link_options *o, struct link **ret, struct err *e); /* opens nothing yet */
+void link_free(struct link *l);
+/* Executes one transaction, connecting first when needed and due. ret->rc as in device.h; ERR_LINK
+ * while the backoff runs (returns at once). Serial ports are taken with flock and TIOCEXCL. */
+void link_do(struct link *l, const struct want *w, struct reply *ret);
+bool link_up(const struct link *l);

@@ -1,0 +1,30 @@
+/* A scale behind a register map (the indicator is the trade reading; ours is a repeat display).
+ * Device of a bus; pure apart from its snapshot. Stability is the indicator's own flag where it has
+ * one. Bus thread, except scale_get (any thread). */
+#pragma once
+#include "controller/device.h"
+#include "plc-maps/map.h"
+
+struct scale;
+struct scale_options {
+    const char *name;
+    uint8_t unit;
+    uint32_t period_ms; /* poll, default 100 */
+    const struct map *map;
+};
+/* The newest reading. fresh: younger than 500 ms at `now`. alibi 0: the scale has no number of its own. */
+struct scale_view {
+    bool link_up, good, stable, over, under, error, centre_zero, zero_required, net_mode, seal_open,
+        frozen;
+    int64_t net_mg, gross_mg, tare_mg;
+    int64_t alibi;
+    struct mono at;
+    struct wall wall;
+    uint64_t reads;
+    uint16_t raw[64]; /* the frame as read */
+    uint16_t raw_n;
+};
+int scale_new(const struct scale_options *o, struct scale **ret, struct err *e);
+void scale_free(struct scale *s);
+struct device scale_device(struct scale *s);
+void scale_get(const struct scale *s, struct scale_view *ret);
