@@ -2,6 +2,7 @@
  * handed over by pointer and given back by NEWS_PLAN_EFFECTIVE of its successor. */
 #pragma once
 #include "crops/grade.h"
+#include <stdbool.h>
 
 #define OUTLETS_MAX 16
 #define PLAN_CHOICES 4
