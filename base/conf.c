@@ -155,7 +155,7 @@ static const char *spell(const char *words, char *buf, size_t size)
     for (const char *p = words; *p && at < size - 1;) {
         size_t n = strcspn(p, "|");
         const char *next = p + n + (p[n] == '|');
-        const char *glue = at == 0 ? "" : strchr(next - 1, '|') && *next ? ", " : " or ";
+        const char *glue = at == 0 ? "" : *next ? ", " : " or ";
         int put = snprintf(buf + at, size - at, "%s%.*s", glue, (int)n, p);
         at += (size_t)put;
         p = next;
@@ -255,10 +255,8 @@ static int read_row(const struct conf_row *row, const struct ydoc *doc, const st
         memcpy(field, &at, sizeof at);
         return 0;
     }
-    struct value v = {.doc = doc, .at = map, .name = row->key, .text = row->def, .e = e};
+    struct value v = {.doc = doc, .name = row->key, .text = row->def, .e = e}; /* in no line */
     int code = at ? scalar_of(doc, at, &v, e) : 0;
-    if (!at)
-        v.at = NULL; /* a default stands in no line */
     v.unit = row->unit;
     return code ? code : store(row, &v, field);
 }

@@ -248,7 +248,8 @@ static int connect_within(const char *path, int timeout_ms, int *ret_fd, struct 
     int fd = code ? code : new_socket(0, e);
     if (fd < 0)
         return fd;
-    struct timeval limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    int ms = timeout_ms > 0 ? timeout_ms : 1; /* 0 would mean no limit */
+    struct timeval limit = {ms / 1000, ms % 1000 * 1000};
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     widen(fd);
     int why = connect(fd, (const struct sockaddr *)&a, sizeof a) ? errno : 0;

@@ -19,7 +19,9 @@ static json_t *to_iterate(const json_t *j)
  * itself. */
 static bool is_plain(const json_t *j, bool refuse_reals, int depth)
 {
-    if (depth > DEPTH_MAX || (refuse_reals && json_is_real(j)))
+    if (refuse_reals && json_is_real(j))
+        return false;
+    if (depth >= DEPTH_MAX && (json_is_array(j) || json_is_object(j)))
         return false;
     for (size_t i = 0; i < json_array_size(j); i++)
         if (!is_plain(json_array_get(j, i), refuse_reals, depth + 1))

@@ -47,7 +47,6 @@ static void say(enum log_level level, const char *fmt, va_list ap)
                    ? snprintf(line, sizeof line, "<%d>%s: ", (int)level, setup.program)
                    : snprintf(line, sizeof line, "%s: ", setup.program);
     size_t room = sizeof line - 1 - (size_t)head; /* one byte stays for the newline */
-    errno = saved;                                /* for a %m in the text */
     int n = vsnprintf(line + head, room, fmt, ap);
     size_t len = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
     put_line(line, (size_t)head + len);
@@ -92,7 +91,6 @@ void log_complain(struct complaint *c, const char *fmt, ...)
     char text[LINE_MAX_BYTES];
     va_list ap;
     va_start(ap, fmt);
-    errno = saved;
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     if (!c->active)
