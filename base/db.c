@@ -69,11 +69,12 @@ static int code_of(int rc)
     }
 }
 
-/* The error of a call that may have killed the transaction. */
+/* The error of a call, which may be the end of the transaction (invariant 1). */
 static int settle(struct db *db, int rc)
 {
     int code = code_of(rc);
-    if (code && db->in_tx && !db->lost && sqlite3_get_autocommit(db->h))
+    bool fatal = code == ERR_DISK_FULL || code == ERR_IO || (code && sqlite3_get_autocommit(db->h));
+    if (fatal && db->in_tx && !db->lost)
         db->lost = code;
     return code;
 }

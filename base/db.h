@@ -22,7 +22,7 @@ void db_close(struct db *db); /* NULL allowed */
 
 int db_exec(struct db *db, const char *sql, struct err *e); /* several statements allowed */
 int db_begin(struct db *db);    /* BEGIN IMMEDIATE (writer) or BEGIN (reader) */
-int db_commit(struct db *db);   /* 0 means durable (synchronous=FULL) */
+int db_commit(struct db *db);   /* 0 means durable (synchronous=FULL); after an error it is rolled back */
 void db_rollback(struct db *db);/* never fails; harmless outside a transaction */
 int db_savepoint(struct db *db); /* nestable */
 int db_release(struct db *db);
@@ -42,8 +42,10 @@ struct stmt *q_blob(struct stmt *s, int i, const void *p, size_t n);
 struct stmt *q_null(struct stmt *s, int i);
 int q_step(struct stmt *s);  /* 1: a row, 0: done, negative: error */
 int q_run(struct stmt *s);   /* step once, reset: 0 or error; a row is no error */
-int q_one(struct stmt *s);   /* like q_step, but 0 rows gives ERR_NOT_FOUND; the row stays readable */
+int q_one(struct stmt *s);   /* like q_step (1: a row, which stays readable), but no row: ERR_NOT_FOUND */
 void q_done(struct stmt *s); /* reset early */
+/* A row is readable until the next step or db_q of its statement and until db_begin, db_commit,
+ * db_rollback or db_checkpoint; without a row, and without an earlier error, reading is asserted. */
 int64_t q_col(struct stmt *s, int i);
 bool q_is_null(struct stmt *s, int i);
 const char *q_str(struct stmt *s, int i); /* "" for NULL; until the next step */
