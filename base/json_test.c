@@ -67,7 +67,7 @@ static void order_of_making_does_not_show(void **state)
     uint64_t seed = seed_print(__func__);
     for (int turn = 0; turn < 200; turn++) {
         json_t *a = json_object(), *b = json_object();
-        char key[8];
+        char key[16];
         int first = (int)(seed_next(&seed) % 40);
         for (int i = 0; i < 40; i++) {
             snprintf(key, sizeof key, "k%d", i);

@@ -22,14 +22,16 @@ struct ring {
 struct ring *ring_new(size_t record_size, size_t capacity)
 {
     assert(record_size > 0 && capacity > 0);
-    size_t n = 1;
+    size_t n = 1, bytes = 0;
     while (n < capacity) {
         if (n > SIZE_MAX / 2)
             return NULL;
         n *= 2;
     }
+    if (__builtin_mul_overflow(n, record_size, &bytes) || bytes > PTRDIFF_MAX)
+        return NULL;
     struct ring *r = aligned_alloc(CACHE_LINE, sizeof *r);
-    unsigned char *slots = calloc(n, record_size);
+    unsigned char *slots = calloc(1, bytes);
     if (!r || !slots) {
         free(r);
         free(slots);
