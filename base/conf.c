@@ -99,7 +99,7 @@ static int error_at(struct err *e, int code, const struct ydoc *doc, const struc
 int conf_error(struct err *e, int code, const struct ydoc *doc, const struct ynode *at,
                const char *fmt, ...)
 {
-    char text[sizeof e->text];
+    char text[sizeof((struct err *)0)->text];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
@@ -252,7 +252,7 @@ static int read_row(const struct conf_row *row, const struct ydoc *doc, const st
         return conf_error(e, ERR_KEY, doc, map, "missing key \"%s\"", row->key);
     if (row->type == CONF_NODE) {
         assert(row->size == sizeof at);
-        memcpy(field, &at, sizeof at);
+        *(const struct ynode **)field = at;
         return 0;
     }
     struct value v = {.doc = doc, .name = row->key, .text = row->def, .e = e}; /* in no line */

@@ -21,10 +21,12 @@ int db_open_memory(const char *schema, struct db **ret, struct err *e);
 void db_close(struct db *db); /* NULL allowed */
 
 int db_exec(struct db *db, const char *sql, struct err *e); /* several statements allowed */
+/* A transaction that met ERR_DISK_FULL or ERR_IO is dead: every statement and db_commit answer that
+ * error until db_commit or db_rollback has ended it. */
 int db_begin(struct db *db);    /* BEGIN IMMEDIATE (writer) or BEGIN (reader) */
-int db_commit(struct db *db);   /* 0 means durable (synchronous=FULL); after an error it is rolled back */
+int db_commit(struct db *db);   /* 0: durable (synchronous=FULL); an error: rolled back */
 void db_rollback(struct db *db);/* never fails; harmless outside a transaction */
-int db_savepoint(struct db *db); /* nestable */
+int db_savepoint(struct db *db); /* nestable; only in a transaction (ERR_STATE) */
 int db_release(struct db *db);
 void db_undo(struct db *db);     /* roll back to the last savepoint and release it */
 bool db_in_tx(const struct db *db);
@@ -42,7 +44,7 @@ struct stmt *q_blob(struct stmt *s, int i, const void *p, size_t n);
 struct stmt *q_null(struct stmt *s, int i);
 int q_step(struct stmt *s);  /* 1: a row, 0: done, negative: error */
 int q_run(struct stmt *s);   /* step once, reset: 0 or error; a row is no error */
-int q_one(struct stmt *s);   /* like q_step (1: a row, which stays readable), but no row: ERR_NOT_FOUND */
+int q_one(struct stmt *s);   /* 1: a row, which stays readable; no row: ERR_NOT_FOUND */
 void q_done(struct stmt *s); /* reset early */
 /* A row is readable until the next step or db_q of its statement and until db_begin, db_commit,
  * db_rollback or db_checkpoint; without a row, and without an earlier error, reading is asserted. */

@@ -17,8 +17,8 @@ int ipc_accept(int listen_fd, int *ret_fd, uid_t *ret_uid, pid_t *ret_pid); /* n
  * ipc_accept, and checks it. ERR_UNREACHABLE names path. ret_hello may be NULL; non-blocking fd. */
 int ipc_connect(const char *path, int timeout_ms, int *ret_fd, json_t **ret_hello, struct err *e);
 /* One request {"command":…,"args":{…},"request_id":…} (args and request_id are left out when NULL), one
- * answer. After ERR_TIMEOUT the connection is shut down: close it. The daemon answers {"ok":true,"result":…} or
- * {"ok":false,"error":{"code":"ERR_…","text":"…"}}; an error becomes *e and its code is returned. */
+ * answer. The daemon answers {"ok":true,"result":…} or {"ok":false,"error":{"code":"ERR_…","text":"…"}};
+ * an error becomes *e and its code is returned. After ERR_TIMEOUT the connection is shut down. */
 int ipc_call(int fd, const char *command, const json_t *args, const char *request_id, int timeout_ms,
              json_t **ret_result, struct err *e);
 

@@ -42,8 +42,10 @@ static inline void tmp_remove(struct tmp *t)
 static inline void tmp_write(const char *path, const void *p, size_t n)
 {
     FILE *f = fopen(path, "we");
-    assert(f && fwrite(p, 1, n, f) == n);
-    assert(fclose(f) == 0);
+    assert(f);
+    size_t written = fwrite(p, 1, n, f);
+    int bad = fclose(f);
+    assert(written == n && !bad);
 }
 
 /* splitmix64: small, and the same on every machine. SEED=n in the environment repeats a run. */

@@ -89,8 +89,7 @@ static int read_file(const char *path, struct catalogue *ret, struct err *e)
         free(bytes);
         return err_set(e, code, "%s: %s", path, err_text(code));
     }
-    char *fitting = realloc(bytes, n ? n : 1);
-    *ret = (struct catalogue){.file = fitting ? fitting : bytes, .size = n};
+    *ret = (struct catalogue){.file = bytes, .size = n};
     return 0;
 }
 
