@@ -98,7 +98,7 @@ static void request_done(struct request *r)
 static void enqueue(struct client *c, json_t *doc)
 {
     struct control *k = c->control;
-    const char *verb = json_string_value(json_object_get(doc, "cmd"));
+    const char *verb = json_string_value(json_object_get(doc, "command"));
     if (!verb) {
         refuse(c, ERR_KEY, "a request needs \"cmd\"");
         json_decref(doc);

@@ -46,7 +46,7 @@ int watcher_fd(const struct watcher *w)
 
 static int send_request(struct watcher *w, const char *verb, json_t *args)
 {
-    json_t *doc = json_pack("{s:s,s:o}", "cmd", verb, "args", args);
+    json_t *doc = json_pack("{s:s,s:o}", "command", verb, "args", args);
     int rc = ipc_send(w->fd, doc);
     json_decref(doc);
     return rc == ERR_AGAIN ? 0 : rc;

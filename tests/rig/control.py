@@ -26,7 +26,7 @@ class Control:
         return json.loads(data)
 
     def send(self, cmd, request_id=None, **args):
-        self.s.send(json.dumps({"cmd": cmd, "args": args,
+        self.s.send(json.dumps({"command": cmd, "args": args,
                                 "request_id": request_id or uuid.uuid4().hex}).encode())
 
     def call(self, cmd, request_id=None, **args):
