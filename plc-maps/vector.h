@@ -1,0 +1,26 @@
+/* Golden frames of a map, run while it loads. Private to plc-maps/: vector.c has the list and the
+ * register frames, vector_mailbox.c items and headers, vector_plan.c the cost of a poll. */
+#pragma once
+#include "plc-maps/map_parts.h"
+
+struct vector {
+    char name[64], origin[96];
+    int line;
+    const struct ynode *item, *header, *frames, *plan, *expect, *bad, *defects;
+};
+/* Expected values by word: table of names, value wanted, and whether it was named. */
+struct expected {
+    int64_t value[64];
+    bool named[64];
+};
+/* Reads a map of name: integer, whose names are those of `words` ("a|b|c"). */
+bool vector_expect(struct mapdoc *d, const struct ynode *map, const char *words, size_t n,
+                   struct expected *ret);
+/* Reads a list of such words into bits. */
+bool vector_bits(struct mapdoc *d, const struct ynode *list, const char *words, uint64_t *ret);
+/* Reads exactly n words. */
+bool vector_words(struct mapdoc *d, const struct ynode *list, size_t n, uint16_t *out);
+
+void vector_item(struct mapdoc *d, const struct map *m, const struct vector *v);
+void vector_header(struct mapdoc *d, const struct map *m, const struct vector *v);
+void vector_plan(struct mapdoc *d, const struct map *m, const struct vector *v);
