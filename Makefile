@@ -78,6 +78,8 @@ $(foreach m,$(MAINS),$(eval $(call prog_rule,$(m))))
 
 # SQL and small texts stand in files of their own and are compiled in as string literals.
 EMBED := $(patsubst %,$(B)/gen/%.inc,$(wildcard */*.sql))
+.SECONDARY: $(EMBED)
+-include web/embed.mk
 $(B)/gen/%.inc: %
 	@mkdir -p $(@D)
 	$(Q)sed -e 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@

@@ -100,7 +100,7 @@ static void enqueue(struct client *c, json_t *doc)
     struct control *k = c->control;
     const char *verb = json_string_value(json_object_get(doc, "command"));
     if (!verb) {
-        refuse(c, ERR_KEY, "a request needs \"cmd\"");
+        refuse(c, ERR_KEY, "a request needs \"command\"");
         json_decref(doc);
         return;
     }
