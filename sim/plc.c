@@ -181,6 +181,10 @@ void plc_violation(struct plc *p, int rule, uint32_t seq, const char *what, stru
  */
 void plc_forget(struct plc *p)
 {
+    for (uint32_t i = 0; i < p->k.fires; i++) /* fired, and nobody will be told */
+        plc_say(p, (struct plc_event){.kind = PLC_UNREPORTED,
+                                      .seq = p->k.fired[i].seq,
+                                      .outlet = p->k.fired[i].outlet});
     uint16_t unshown = 0;
     for (uint32_t i = p->first; i != p->measure_next; i++) {
         struct plc_thing *t = plc_thing_at(p, i);
@@ -191,10 +195,10 @@ void plc_forget(struct plc *p)
     }
     p->life++;
     struct plc_keep *k = &p->k;
+    k->lost = (uint16_t)(unshown + (k->epoch ? 0 : k->lost)); /* a second loss adds to the first */
     k->epoch = k->head = k->out_head = k->ack_out = 0;
     k->oldest = 1;
     k->late = 0;
-    k->lost = unshown;
     k->posts = k->fires = 0;
     memset(k->ring, 0, sizeof k->ring);
     memset(k->taken, 0, sizeof k->taken);
