@@ -5,6 +5,7 @@
 #pragma once
 #include "base/err.h"
 #include "base/measure.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,3 +45,9 @@ const char *ruleset_grade_name(const struct ruleset *r, uint16_t grade, const ch
 int ruleset_grade_from_code(const struct ruleset *r, const char *code); /* grade or 0 */
 /* Measures the rule set needs; a line that cannot measure one of them may not run it (bit 1<<id). */
 uint32_t ruleset_needs(const struct ruleset *r);
+const char *ruleset_name(const struct ruleset *r, const char *lang); /* "zh" 潞党, "en" Lu dangshen */
+const char *ruleset_source(const struct ruleset *r);
+/* True when weight stands for a measure that the line has not (declared in the file, part of the
+ * hash): the measure, and how many pieces of every lot must be measured by hand to calibrate. Outputs
+ * are written only then. A lot graded so shows its basis and its sample to the buyer. */
+bool ruleset_proxy(const struct ruleset *r, enum measure_id *ret_of, uint32_t *ret_pieces);
