@@ -87,7 +87,7 @@ int plc_write(struct plc *p, uint32_t addr, const uint16_t *words, uint32_t n, s
 void plc_feed(struct plc *p, uint32_t items, uint32_t rate_milli); /* rate 0: as it was */
 void plc_place(struct plc *p,
                uint32_t items); /* put on the belt past the infeed, inhibited or not */
-void plc_pause(struct plc *p);  /* the belt stops: what is on it is untracked */
+void plc_stop(struct plc *p);   /* the belt stops: what is on it is untracked */
 void plc_hold_infeed(struct plc *p, bool on); /* the infeed alone */
 void plc_resume(struct plc *p);
 void plc_estop(struct plc *p, bool on);      /* released: resume starts the belt */

@@ -6,14 +6,15 @@
 
 void plc_feed(struct plc *p, uint32_t items, uint32_t rate_milli)
 {
-    p->feed_left += items;
+    p->feed_left = items > UINT32_MAX - p->feed_left ? UINT32_MAX : p->feed_left + items;
+    p->held_infeed = false;
     if (rate_milli)
         p->rate_milli = rate_milli;
 }
 
-void plc_pause(struct plc *p)
+void plc_stop(struct plc *p)
 {
-    p->paused = true;
+    p->stopped = true;
     plc_belt_untrack(p);
 }
 
@@ -24,7 +25,7 @@ void plc_hold_infeed(struct plc *p, bool on)
 
 void plc_resume(struct plc *p)
 {
-    p->paused = p->held_infeed = false;
+    p->stopped = p->held_infeed = false;
 }
 
 /* After the release the belt stays still until a person resumes. */
@@ -32,7 +33,7 @@ void plc_estop(struct plc *p, bool on)
 {
     p->estop = on;
     if (on)
-        plc_pause(p);
+        plc_stop(p);
 }
 
 void plc_trip(struct plc *p, uint16_t code)

@@ -268,7 +268,7 @@ static void misfortune(void)
     case 1:
     case 2: plc_reboot(rig.p, false, rig.now); break;
     case 3: plc_clear(rig.p, rig.now); break;
-    case 4: plc_pause(rig.p); break;
+    case 4: plc_stop(rig.p); break;
     case 5:
     case 6: plc_resume(rig.p); break;
     case 7: plc_block(rig.p, 3, dice_below(&fate, 2)); break;

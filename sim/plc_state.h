@@ -66,7 +66,7 @@ struct plc {
     uint32_t life; /* goes up whenever the numbering is forgotten */
     struct mono booted, up_at, last_scan;
     const char *boot_how;
-    bool down, frozen, paused, held_infeed, estop, manual, table;
+    bool down, frozen, stopped, held_infeed, estop, manual, table;
     bool restored; /* the host cannot know yet: it may acknowledge above HEAD_SEQ */
     uint16_t fault, blocked, lane_full, heartbeat;
     struct mono beat_due;
@@ -110,7 +110,7 @@ static inline struct plc_thing *plc_thing_at(struct plc *p, uint32_t i)
 }
 static inline bool plc_runs(const struct plc *p)
 {
-    return !p->down && !p->paused && !p->estop && p->fault == 0;
+    return !p->down && !p->stopped && !p->estop && p->fault == 0;
 }
 /* Reports; fills epoch, counts violations. */
 void plc_say(struct plc *p, struct plc_event ev);

@@ -288,7 +288,7 @@ static void rule_07_late_no_host_blocked_and_overflow(void **state)
 
 static void stop_by_hand(void)
 {
-    plc_pause(rig.p);
+    plc_stop(rig.p);
     rig_run(100);
     plc_resume(rig.p);
 }

@@ -67,7 +67,7 @@ static void a_load_settles_and_is_rounded_to_e(void **state)
     assert_false(word(4) & 1 << 4);
     assert_int_equal(grams(0), 25004);
     assert_int_equal(grams(2), 25004);
-    assert_int_equal(word(5) >> 4 & 7, 3);  /* decimals */
+    assert_int_equal(word(5) >> 4 & 7, 3); /* decimals */
     assert_int_equal(word(5) >> 7 & 3, 0); /* kg */
 }
 

@@ -72,10 +72,13 @@ static int do_place(const struct call *c)
 
 static int do_pause(const struct call *c)
 {
-    if (on_of(c, "infeed", false))
-        plc_hold_infeed(c->d->plc, true);
-    else
-        plc_pause(c->d->plc);
+    plc_hold_infeed(c->d->plc, true);
+    return 0;
+}
+
+static int do_stop(const struct call *c)
+{
+    plc_stop(c->d->plc);
     return 0;
 }
 
@@ -310,7 +313,8 @@ static const struct verb_row {
 } verbs[] = {
     {"feed", SORTER, do_feed, "items|rate"},
     {"place", SORTER, do_place, "items"},
-    {"pause", SORTER, do_pause, "infeed"},
+    {"pause", SORTER, do_pause, ""},
+    {"stop", SORTER, do_stop, ""},
     {"resume", SORTER, do_resume, ""},
     {"reboot", SORTER, do_reboot, "volatile"},
     {"restart-feed", SORTER, do_restart_feed, ""},
