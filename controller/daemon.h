@@ -24,7 +24,8 @@ struct daemon_line {
     struct plan *used[8];       /* handed over earlier, not yet given back */
     uint32_t run;               /* run of `plan` */
     struct busthread *thread;
-    bool feed_stop; /* wanted by a person */
+    bool feed_stop, feed_changed; /* wanted by a person; to be told after the commit */
+    uint32_t box_changed;         /* bit k: an empty box stands under outlet k; to be told after the commit */
     bool broken;    /* its news cannot be stored (ERR_EPOCH): no acknowledgement until a person acts */
     uint64_t net_mg; /* items stored since start, for the rollup */
     struct line_held *held;
@@ -76,6 +77,7 @@ struct daemon {
     struct daemon_sink sinks[DAEMON_SINKS];
     struct control *control;
     /* the turn */
+    bool plans_stale;  /* a command of this turn may have changed what governs a line */
     struct news *news; /* DAEMON_NEWS; kept over a failed commit */
     size_t n_news;
     bool failed;       /* the last commit failed: no acknowledgement before a reopen succeeds */
@@ -104,6 +106,8 @@ void turn_run(struct daemon *d, struct mono now);
 int planner_build(struct daemon *d, struct daemon_line *l, struct plan **ret, struct err *e);
 /* The record changed what governs the line: build and hand over. */
 int planner_renew(struct daemon *d, struct daemon_line *l, struct err *e);
+/* After a commit that may have changed runs or holds: renews the plans that differ from the record. */
+void planner_refresh(struct daemon *d);
 /* The line no longer uses this plan. */
 void planner_retire(struct daemon_line *l, const struct plan *p);
 /* A new number's facts for the record: rule set text, hash, grades. Caller owns. */

@@ -154,6 +154,14 @@ static void turn_failed(struct daemon *d, struct mono now, const struct err *e)
 {
     store_rollback(d->store);
     stations_settle(d, false);
+    for (size_t i = 0; i < d->c->n_lines; i++) {
+        struct daemon_line *l = &d->lines[i];
+        if (l->feed_changed)
+            l->feed_stop = !l->feed_stop;
+        l->feed_changed = false;
+        l->box_changed = 0;
+    }
+    d->plans_stale = false;
     if (!d->failed) {
         log_error("the record cannot be written: %s: lines are asked to stop feeding", e->text);
         daemon_alarm(d, "record-failed", "", "The record cannot be written: free or repair the disk", true);
@@ -174,6 +182,24 @@ static bool reopened(struct daemon *d, struct mono now)
     return rc == 0;
 }
 
+/* Orders that commands of this turn asked for. */
+static void orders_out(struct daemon *d)
+{
+    for (size_t i = 0; i < d->c->n_lines; i++) {
+        struct daemon_line *l = &d->lines[i];
+        for (uint16_t k = 1; l->box_changed && k <= OUTLETS_MAX; k++)
+            if (l->box_changed >> k & 1)
+                daemon_order(d, l, &(struct order){.kind = ORDER_BOX, .outlet = k});
+        if (l->feed_changed)
+            daemon_order(d, l, &(struct order){.kind = ORDER_FEED_STOP, .on = l->feed_stop});
+        l->box_changed = 0;
+        l->feed_changed = false;
+    }
+    if (d->plans_stale)
+        planner_refresh(d);
+    d->plans_stale = false;
+}
+
 static void turn_committed(struct daemon *d, struct mono began)
 {
     int64_t us = mono_since_ns(mono_now(), began) / 1000, head = store_head(d->store);
@@ -191,6 +217,7 @@ static void turn_committed(struct daemon *d, struct mono began)
     for (size_t i = 0; i < d->n_news; i++)
         after_commit(d, &d->news[i]);
     d->n_news = 0;
+    orders_out(d);
     for (size_t i = 0; i < d->n_threads; i++)
         busthread_wake(d->threads[i]);
     control_answer(d->control, NULL);

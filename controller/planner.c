@@ -1,0 +1,124 @@
+/* The plan of a line's open run, as the record has it, and its way to the line. Main thread.
+ * 1. A plan is immutable once handed over; it is freed only after the line said that its successor
+ *    governs, or when the line is gone. */
+#include "base/json.h"
+#include "base/log.h"
+#include "controller/daemon.h"
+#include "traceability/run_state.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void add_sum(void *ctx, uint16_t grade, uint32_t defects, int64_t net_mg)
+{
+    struct plan *p = ctx;
+    struct measures m = {.defects = defects};
+    m.value[MEASURE_WEIGHT] = net_mg;
+    m.quality[MEASURE_WEIGHT] = QUALITY_GOOD;
+    if (grade <= CROP_GRADES_MAX)
+        tally_add(&p->tally, grade, &m);
+}
+
+static void add_fill(void *ctx, int64_t outlet, int64_t net_mg)
+{
+    struct plan *p = ctx;
+    if (outlet >= 1 && outlet <= OUTLETS_MAX)
+        p->fill_mg[outlet] = net_mg;
+}
+
+static int plan_of_run(struct daemon *d, struct daemon_line *l, const struct run_state *r, struct plan *p,
+                       struct err *e)
+{
+    const struct ruleset *rules = crop_ruleset(l->cfg->crop, r->ruleset);
+    if (strcmp(r->crop, crop_id(l->cfg->crop)) != 0 || !rules || strcmp(ruleset_sha256(rules), r->sha256) != 0)
+        return err_set(e, ERR_STATE,
+                       "run %s on line %s was started with rule set %s of crop %s, which the crop file no longer "
+                       "holds unchanged: put it back, or stop the run with the version that it began with",
+                       r->id, l->cfg->name, r->ruleset, r->crop);
+    int rc = config_plan(d->c, l->cfg, rules, p, e);
+    if (rc < 0)
+        return rc;
+    p->run = r->run;
+    p->rule = r->rule;
+    p->held = r->held;
+    return run_state_sums(store_db(d->store), r->run, add_sum, p, e);
+}
+
+int planner_build(struct daemon *d, struct daemon_line *l, struct plan **ret, struct err *e)
+{
+    struct run_state r;
+    struct plan *p = calloc(1, sizeof(*p));
+    if (!p)
+        return err_set(e, ERR_NOMEM, "no memory for the plan of line %s", l->cfg->name);
+    int rc = run_state_of(store_db(d->store), l->cfg->name, &r, e);
+    if (rc == ERR_NOT_FOUND)
+        rc = config_plan(d->c, l->cfg, NULL, p, e);
+    else if (rc == 0)
+        rc = plan_of_run(d, l, &r, p, e);
+    if (rc == 0)
+        rc = run_state_fill(store_db(d->store), l->cfg->name, add_fill, p, e);
+    if (rc < 0) {
+        free(p);
+        return rc;
+    }
+    *ret = p;
+    return 0;
+}
+
+int planner_renew(struct daemon *d, struct daemon_line *l, struct err *e)
+{
+    struct plan *p = NULL;
+    size_t i = 0;
+    int rc = planner_build(d, l, &p, e);
+    if (rc < 0)
+        return rc;
+    while (i < sizeof(l->used) / sizeof(l->used[0]) && l->used[i])
+        i++;
+    if (i == sizeof(l->used) / sizeof(l->used[0])) {
+        free(p);
+        return err_set(e, ERR_BUSY, "line %s has not taken up its former plans yet: try again", l->cfg->name);
+    }
+    l->used[i] = l->plan; /* invariant 1 */
+    l->plan = p;
+    l->run = p->run;
+    daemon_order(d, l, &(struct order){.kind = ORDER_PLAN, .plan = p});
+    return 0;
+}
+
+void planner_refresh(struct daemon *d)
+{
+    for (size_t i = 0; i < d->c->n_lines; i++) {
+        struct daemon_line *l = &d->lines[i];
+        struct run_state r = {0};
+        struct err e = {0};
+        int rc = run_state_of(store_db(d->store), l->cfg->name, &r, &e);
+        if (rc == ERR_NOT_FOUND)
+            rc = 0;
+        if (rc == 0 && (r.run != l->plan->run || r.held != l->plan->held))
+            rc = planner_renew(d, l, &e);
+        if (rc < 0)
+            daemon_alarm(d, "plan", l->cfg->name, "The line's plan cannot be renewed: see the log", true);
+        if (rc < 0)
+            log_error("line %s: %s", l->cfg->name, e.text);
+    }
+}
+
+void planner_retire(struct daemon_line *l, const struct plan *former)
+{
+    for (size_t i = 0; i < sizeof(l->used) / sizeof(l->used[0]); i++)
+        if (l->used[i] && l->used[i] == former) {
+            free(l->used[i]);
+            l->used[i] = NULL;
+        }
+}
+
+json_t *planner_rule_facts(const struct crop *c, const struct ruleset *r)
+{
+    json_t *grades = json_array();
+    for (uint16_t g = 1; g <= ruleset_grades(r); g++)
+        json_array_append_new(grades, json_pack("{s:s,s:s,s:s}", "code", ruleset_grade_code(r, g), "name_zh",
+                                                ruleset_grade_name(r, g, "zh"), "name_en",
+                                                ruleset_grade_name(r, g, "en")));
+    return json_pack("{s:s,s:s,s:I,s:s,s:s,s:o}", "crop", crop_id(c), "ruleset", ruleset_id(r), "version",
+                     (json_int_t)ruleset_version(r), "sha256", ruleset_sha256(r), "basis",
+                     grade_basis_word(ruleset_basis(r)), "grades", grades);
+}
