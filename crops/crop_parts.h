@@ -67,3 +67,4 @@ int crop_quantity(const char *text, enum measure_id m, int64_t *ret);
 const char *crop_quantity_text(int64_t value, enum measure_id m, char *buf, size_t size);
 /* "10 %" → 100000 ppm. */
 int crop_share(const char *text, int64_t *ret);
+const char *crop_share_text(int64_t ppm, char *buf, size_t size);

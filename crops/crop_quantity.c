@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One of `word` is 10^decimals of `unit`. Biggest first, for texts. */
+/* One of `word` is 10^decimals of `unit`. The first of a unit is the one that texts use. */
 static const struct {
     const char *word, *unit;
     unsigned decimals;
 } units[] = {
-    {"kg", "mg", 6}, {"g", "mg", 3},  {"mg", "mg", 0},        {"cm", "um", 4},
-    {"mm", "um", 3}, {"um", "um", 0}, {"mm/100mm", "ppm", 4}, {"ppm", "ppm", 0},
+    {"g", "mg", 3},  {"kg", "mg", 6}, {"mg", "mg", 0},        {"mm", "um", 3},
+    {"cm", "um", 4}, {"um", "um", 0}, {"mm/100mm", "ppm", 4}, {"ppm", "ppm", 0},
 };
 #define N_UNITS (sizeof units / sizeof units[0])
 
@@ -35,17 +35,22 @@ int crop_quantity(const char *text, enum measure_id m, int64_t *ret)
     return ERR_PARSE;
 }
 
+/* A scaled integer without trailing zeros: (450001, 3) → "450.001", (10000, 3) → "10". */
+static const char *trimmed(int64_t value, unsigned decimals, char *buf, size_t size)
+{
+    for (; decimals > 0 && value % 10 == 0; decimals--)
+        value /= 10;
+    return num_fixed(value, decimals, buf, size);
+}
+
 const char *crop_quantity_text(int64_t value, enum measure_id m, char *buf, size_t size)
 {
-    static const int64_t ten[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
     char number[32];
-    for (size_t i = 0; i < N_UNITS; i++)
-        if (!strcmp(units[i].unit, measure_unit(m)) && value % ten[units[i].decimals] == 0) {
-            num_fixed(value / ten[units[i].decimals], 0, number, sizeof number);
-            snprintf(buf, size, "%s %s", number, units[i].word);
-            return buf;
-        }
-    snprintf(buf, size, "%lld %s", (long long)value, measure_unit(m));
+    size_t i = 0;
+    while (strcmp(units[i].unit, measure_unit(m)) != 0)
+        i++; /* every unit of measures.def has a row */
+    snprintf(buf, size, "%s %s", trimmed(value, units[i].decimals, number, sizeof number),
+             units[i].word);
     return buf;
 }
 
@@ -60,4 +65,11 @@ int crop_share(const char *text, int64_t *ret)
         return ERR_RANGE;
     *ret = v;
     return 0;
+}
+
+const char *crop_share_text(int64_t ppm, char *buf, size_t size)
+{
+    char number[24];
+    snprintf(buf, size, "%s %%", trimmed(ppm, 4, number, sizeof number));
+    return buf;
 }

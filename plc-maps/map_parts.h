@@ -132,6 +132,9 @@ extern const char map_defect_words[];
 int map_slurp(const char *path, char **ret, size_t *ret_n, struct err *e);
 const char *map_stem(const char *path, char *buf, size_t size);
 
+/* The i-th row table of a map file with its title; false: there are no more. */
+bool map_rows(size_t i, const char **ret_title, const struct conf_row **ret_rows, size_t *ret_n);
+
 /* Loading, one step per file. Each reports into *d; the next runs only when there was no error. */
 void map_read(struct mapdoc *d, struct map *m, const struct ynode **ret_vectors);
 void map_check(struct mapdoc *d, const struct map *m);

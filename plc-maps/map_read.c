@@ -383,3 +383,29 @@ void map_read(struct mapdoc *d, struct map *m, const struct ynode **ret_vectors)
         mapdoc_error(d, ERR_KEY, m->line, "kind mailbox needs the key \"mailbox\"");
     *ret_vectors = h.vectors;
 }
+
+bool map_rows(size_t i, const char **ret_title, const struct conf_row **ret_rows, size_t *ret_n)
+{
+    static const struct {
+        const char *title;
+        const struct conf_row *rows;
+        size_t n;
+    } tables[] = {
+        {"A map:", head_rows, N(head_rows)},
+        {"link:", link_rows, N(link_rows)},
+        {"mailbox:", mailbox_rows, N(mailbox_rows)},
+        {"item, each entry:", item_rows, N(item_rows)},
+        {"readable, each entry:", readable_rows, N(readable_rows)},
+        {"records, each entry:", record_rows, N(record_rows)},
+        {"weight of a record:", weight_rows, N(weight_rows)},
+        {"fields of a record, each entry:", field_rows, N(field_rows)},
+        {"decimals, unit, sign as a slice:", slice_rows, N(slice_rows)},
+        {"write, each entry:", write_rows, N(write_rows)},
+    };
+    if (i >= N(tables))
+        return false;
+    *ret_title = tables[i].title;
+    *ret_rows = tables[i].rows;
+    *ret_n = tables[i].n;
+    return true;
+}
