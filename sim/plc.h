@@ -88,7 +88,7 @@ void plc_feed(struct plc *p, uint32_t items, uint32_t rate_milli); /* rate 0: as
 void plc_place(struct plc *p,
                uint32_t items); /* put on the belt past the infeed, inhibited or not */
 void plc_stop(struct plc *p);   /* the belt stops: what is on it is untracked */
-void plc_hold_infeed(struct plc *p, bool on); /* the infeed alone */
+void plc_hold_infeed(struct plc *p, bool on); /* the infeed alone; feeding and resuming release it */
 void plc_resume(struct plc *p);
 void plc_estop(struct plc *p, bool on);      /* released: resume starts the belt */
 void plc_trip(struct plc *p, uint16_t code); /* 0 clears the fault */
