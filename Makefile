@@ -96,4 +96,41 @@ test-%: ## unit tests of one folder: make test-base
 	$(Q)$(MAKE) --no-print-directory $($*_tests)
 	@set -e; for t in $($*_tests); do echo "== $$t"; $$t; done
 
+# ---- the README's two commands, which install what they need
+
+T ?=
+RUN ?= run
+RATE ?= 10
+SEED ?= 1
+BROKER ?= on
+FAULT ?=
+PORT ?= 0
+.PHONY: packages-demo packages-check demo check test-py mo tour lint install
+packages-demo:
+	@tests/tools/install-packages build demo
+packages-check:
+	@tests/tools/install-packages build demo check
+
+mo: $(B)/mo/zh_CN.mo
+
+demo: packages-demo ## a shed at work; T=20 seconds, RUN=dir, RATE=, SEED=, BROKER=off, FAULT=drop:1
+	@$(MAKE) --no-print-directory -s -j2 all mo
+	@LOTLINE_BUILD=$(B) $(PY) tests/demo.py --run "$(RUN)" $(if $(T),--seconds $(T)) --rate $(RATE) --seed $(SEED) \
+	  --port $(PORT) --broker $(BROKER) $(if $(FAULT),--fault $(FAULT))
+
+check: packages-check ## build, unit tests of every folder, then pytest: all that must hold
+	@$(MAKE) --no-print-directory -s -j2 all mo tests
+	@$(MAKE) --no-print-directory -s test-unit
+	@$(MAKE) --no-print-directory -s test-py
+
+tests: $(TESTS) ## build the unit tests
+
+test-py: ## scenarios, devices in Python, browser (pytest)
+	@LOTLINE_BUILD=$(abspath $(B)) $(PY) -m pytest -q -n 2 -p no:cacheprovider tests
+
+tour: ## the files on the way of an item, in order
+	@grep -m1 -HoE 'way: [0-9]+/12 .*' $$(git ls-files '*.c' '*.h' '*.def') /dev/null | \
+	  sed -E 's/^([^:]*):way: ([0-9]+)\/12 (.*)$$/\2 \1 \3/; s/ \*\/$$//' | sort -n | \
+	  awk '{ n = $$1; f = $$2; $$1 = $$2 = ""; printf "%2d  %-34s%s\n", n, f, $$0 }'
+
 -include $(DEPS)
