@@ -40,7 +40,7 @@ static int words_write(const struct request *q, uint32_t addr, uint32_t n, const
 {
     uint16_t w[123];
     for (uint32_t i = 0; i < n; i++)
-        w[i] = get16(bytes + 2 * i);
+        w[i] = get16(bytes + (size_t)2 * i);
     if (addr + n > 65536)
         return 2;
     switch (q->d->cfg.kind) {
@@ -64,7 +64,7 @@ static int reply_words(const struct request *q, uint32_t addr, uint32_t n, uint8
         return code;
     ret[0] = (uint8_t)(2 * n);
     for (uint32_t i = 0; i < n; i++)
-        put16(ret + 1 + 2 * i, w[i]);
+        put16(ret + 1 + (size_t)2 * i, w[i]);
     *ret_n = 1 + 2 * (size_t)n;
     return 0;
 }

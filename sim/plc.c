@@ -163,8 +163,9 @@ void plc_say(struct plc *p, struct plc_event ev)
         [PLC_UNREPORTED] = &p->stat.unreported,
         [PLC_VIOLATION] = &p->stat.violations,
     };
-    if (counts[ev.kind])
-        ++*counts[ev.kind];
+    uint32_t *count = counts[ev.kind];
+    if (count)
+        ++*count;
     if (!ev.epoch)
         ev.epoch = p->k.epoch;
     if (p->sink.event)
@@ -362,7 +363,7 @@ int plc_read(struct plc *p, uint32_t addr, uint32_t n, bool rtu, uint16_t *ret_w
              struct mono at)
 {
     assert(n >= 1 && n <= 125 && plc_up(p));
-    uint16_t words[125];
+    uint16_t words[125] = {0};
     for (uint32_t i = 0; i < n; i++) {
         const uint16_t *w = word_at(p, addr + i);
         if (!w)

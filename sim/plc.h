@@ -88,7 +88,8 @@ void plc_feed(struct plc *p, uint32_t items, uint32_t rate_milli); /* rate 0: as
 void plc_place(struct plc *p,
                uint32_t items); /* put on the belt past the infeed, inhibited or not */
 void plc_stop(struct plc *p);   /* the belt stops: what is on it is untracked */
-void plc_hold_infeed(struct plc *p, bool on); /* the infeed alone; feeding and resuming release it */
+void plc_hold_infeed(struct plc *p,
+                     bool on); /* the infeed alone; feeding and resuming release it */
 void plc_resume(struct plc *p);
 void plc_estop(struct plc *p, bool on);      /* released: resume starts the belt */
 void plc_trip(struct plc *p, uint16_t code); /* 0 clears the fault */
@@ -99,6 +100,7 @@ int plc_lane_full(struct plc *p, uint16_t outlet, bool on);
 int plc_restart_feed(struct plc *p);            /* ERR_BUSY while the host's bit stands */
 void plc_clear(struct plc *p, struct mono now); /* a person clears the mailbox */
 void plc_reboot(struct plc *p, bool lose_memory, struct mono now);
+void plc_intrude(struct plc *p, struct mono until); /* another host beats in the same block */
 void plc_freeze(struct plc *p, bool on); /* the CPU stops, its Modbus side goes on answering */
 enum plc_spoil { PLC_SPOIL_RECORD, PLC_SPOIL_OUTCOME, PLC_SPOIL_UNIT, PLC_SPOILS };
 void plc_spoil(struct plc *p, enum plc_spoil what, uint32_t n); /* the next n are unreadable */

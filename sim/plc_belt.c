@@ -78,7 +78,7 @@ static void measure(struct plc *p, struct plc_thing *t, struct mono now)
 static void take_slot(struct plc *p, struct plc_thing *t)
 {
     uint32_t index = t->seq & (p->cfg.slot_m - 1u);
-    const uint16_t *w = p->k.image + MB_HOST_WORDS + MB_SLOT_WORDS * index;
+    const uint16_t *w = plc_slot_image(p, index);
     uint16_t outlet;
     if (t->slotted || !current(p, t) || (int32_t)(t->seq - p->k.head) > 0 ||
         !mb_slot_valid(w, p->k.epoch, t->seq, &outlet))

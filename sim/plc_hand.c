@@ -108,6 +108,12 @@ void plc_freeze(struct plc *p, bool on)
     plc_belt_untrack(p);
 }
 
+void plc_intrude(struct plc *p, struct mono until)
+{
+    p->intruder_until = until;
+    p->intruder_due = p->last_scan;
+}
+
 void plc_spoil(struct plc *p, enum plc_spoil what, uint32_t n)
 {
     p->spoil[what] += n;

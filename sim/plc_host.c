@@ -95,7 +95,7 @@ static void judge_ack(struct plc *p, const struct mb_host *h, struct mono at)
 /* A cell stands for the newest posted item of its index; the host cannot know a later one. */
 static void judge_slot(struct plc *p, uint32_t index, struct mono at)
 {
-    const uint16_t *w = p->k.image + MB_HOST_WORDS + MB_SLOT_WORDS * index;
+    const uint16_t *w = plc_slot_image(p, index);
     uint32_t m = p->cfg.slot_m, seq = p->k.head - ((p->k.head - index) & (m - 1));
     uint16_t outlet;
     if (p->k.epoch == 0 || w[MB_SLOT_EPOCH_LO] != (uint16_t)p->k.epoch)
@@ -216,10 +216,21 @@ static void judge_new_epoch(struct plc *p, const struct mb_host *h, struct mono 
     plc_violation(p, 1, 0, "NEW_EPOCH not cleared", now);
 }
 
+/* Its session and heartbeat stand until the true host writes its own again. */
+static void intrude(struct plc *p, struct mono now)
+{
+    if (mono_reached(now, p->intruder_until) || !mono_reached(now, p->intruder_due))
+        return;
+    p->intruder_due = mono_add_ms(now, 50);
+    p->k.mem[MB_HOST_SESSION] = p->k.image[MB_HOST_SESSION] = 0xBAD1;
+    p->k.mem[MB_HOST_HEARTBEAT] = ++p->k.image[MB_HOST_HEARTBEAT];
+}
+
 void plc_host_scan(struct plc *p, struct mono now)
 {
     struct mb_host h;
     write_scan(p, now);
+    intrude(p, now);
     mb_host_decode(p->k.image, &h);
     watch(p, &h, now);
     obey_feed_stop(p, &h, now);

@@ -86,6 +86,7 @@ struct plc {
         uint16_t words[PLC_WRITE_MAX];
     } write; /* the host write that the scan has not seen whole */
     struct mono adopted;
+    struct mono intruder_until, intruder_due; /* rule 9: a second host */
     bool adopt_nagged;
     uint32_t used_epoch[PLC_EPOCHS], used_epochs;
     /* belt */
@@ -103,6 +104,10 @@ struct plc {
 static inline uint32_t plc_held(const struct plc *p)
 {
     return p->k.head - p->k.oldest + 1;
+}
+static inline const uint16_t *plc_slot_image(const struct plc *p, uint32_t index)
+{
+    return p->k.image + MB_HOST_WORDS + (size_t)MB_SLOT_WORDS * index;
 }
 static inline struct plc_thing *plc_thing_at(struct plc *p, uint32_t i)
 {

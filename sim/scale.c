@@ -70,7 +70,7 @@ void scale_tick(struct scale *s, struct mono now)
     bool settles = gone < s->settle_ms, shakes = !mono_reached(now, s->shaken);
     int64_t mg = settles ? settling(s, gone) : s->load_mg;
     if (shakes)
-        mg += dice_between(&s->dice, -5, 5) * (SCALE_E_MG / 2);
+        mg += dice_between(&s->dice, -5, 5) * INT64_C(1000); /* half an e */
     if (!s->frozen) {
         s->seen_mg = mg - s->zero_mg;
         s->moving = settles || shakes;

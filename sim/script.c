@@ -65,7 +65,11 @@ int script_load(const char *path, struct script **ret, struct err *e)
     if (!f)
         return err_set(e, ERR_IO, "%s: cannot be read", path);
     struct script *s = calloc(1, sizeof *s);
-    int rc = s ? 0 : err_set(e, ERR_NOMEM, "no memory");
+    int rc = 0;
+    if (!s) {
+        fclose(f);
+        return err_set(e, ERR_NOMEM, "no memory");
+    }
     for (int number = 1; rc == 0 && fgets(text, sizeof text, f); number++)
         rc = parse_line(s, path, number, text, e);
     fclose(f);

@@ -3,6 +3,7 @@
 #include "sim/verb.h"
 #include "base/json.h"
 #include "base/num.h"
+#include <stdio.h>
 #include <string.h>
 
 struct call {
@@ -133,6 +134,15 @@ static int do_manual(const struct call *c)
 {
     plc_manual(c->d->plc, on_of(c, "on", true));
     return 0;
+}
+
+static int do_intruder(const struct call *c)
+{
+    int64_t ms;
+    int rc = opt_int(c, "ms", 1, 3600000, 5000, &ms);
+    if (rc == 0)
+        plc_intrude(c->d->plc, mono_add_ms(c->now, ms));
+    return rc;
 }
 
 static int do_spoil(const struct call *c)
@@ -323,6 +333,7 @@ static const struct verb_row {
     {"estop", SORTER, do_estop, "on"},
     {"table-mode", SORTER, do_table_mode, "on"},
     {"manual", SORTER, do_manual, "on"},
+    {"intruder", SORTER, do_intruder, "ms"},
     {"spoil", SORTER, do_spoil, "what|n"},
     {"backup", SORTER, do_backup, ""},
     {"restore", SORTER, do_restore, ""},
@@ -347,12 +358,10 @@ static int run(const struct call *c)
     const char *word = json_text_or(c->req, "do", "");
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         const struct verb_row *v = &verbs[i];
-        char keys[96] = "dev|do|at_ms|";
+        char keys[96];
         if (strcmp(v->word, word) != 0 || !(v->kinds >> c->d->cfg.kind & 1))
             continue;
-        strcat(keys, v->keys);
-        if (!v->keys[0])
-            keys[strlen(keys) - 1] = '\0';
+        snprintf(keys, sizeof keys, "dev|do|at_ms%s%s", v->keys[0] ? "|" : "", v->keys);
         int rc = json_only(c->req, keys, c->e);
         return rc ? rc : v->run(c);
     }
