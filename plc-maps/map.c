@@ -223,6 +223,11 @@ const struct map_mailbox *map_mailbox(const struct map *m)
     return m->kind == MAP_MAILBOX ? &m->mailbox : NULL;
 }
 
+bool map_trade_static(const struct map *m)
+{
+    return m->trade == TRADE_STATIC;
+}
+
 size_t map_vectors(const struct map *m)
 {
     return m->n_vectors;

@@ -58,6 +58,7 @@ const char *map_title(const struct map *m);   /* "HBM WTX110/120" */
 const char *map_sha256(const struct map *m);  /* of the file's bytes, 64 hex digits */
 const struct map_link *map_link(const struct map *m);
 const struct map_mailbox *map_mailbox(const struct map *m); /* NULL unless MAP_MAILBOX */
+bool map_trade_static(const struct map *m); /* declared fit for weighing in trade (confidence A or B) */
 size_t map_vectors(const struct map *m);                    /* how many golden vectors it carries */
 
 /* MAP_MAILBOX: the measures of one item. WEIGHT is BAD when flags say over, under, no weight, not

@@ -26,8 +26,8 @@ enum map_area { AREA_HOLDING, AREA_INPUT };
 enum map_unit { UNIT_REFUSED, UNIT_MG, UNIT_G, UNIT_KG, UNIT_T };
 #define MAP_CONFIDENCES "A|B|C"
 enum map_confidence { CONFIDENCE_A, CONFIDENCE_B, CONFIDENCE_C };
-#define MAP_TRADES "none|static|automatic"
-enum map_trade { TRADE_NONE, TRADE_STATIC, TRADE_AUTOMATIC };
+#define MAP_TRADES "none|static"
+enum map_trade { TRADE_NONE, TRADE_STATIC };
 
 /* Where a block comes from and how far it may be believed (A manual or maker's code, B independent
  * working code, C neither). */

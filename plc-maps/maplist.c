@@ -49,8 +49,7 @@ int map_check_file(const char *path, struct map_report *report, struct err *e)
 }
 
 static const char *const kinds[] = {[MAP_MAILBOX] = "mailbox", [MAP_REGISTERS] = "registers"};
-static const char *const trades[] = {
-    [TRADE_NONE] = "none", [TRADE_STATIC] = "static", [TRADE_AUTOMATIC] = "automatic"};
+static const char *const trades[] = {[TRADE_NONE] = "none", [TRADE_STATIC] = "static"};
 static const char *const areas[] = {[AREA_HOLDING] = "holding", [AREA_INPUT] = "input"};
 
 const char *map_summary(const struct map *m, char *buf, size_t size)

@@ -1,5 +1,6 @@
 /* Golden items and headers of a mailbox map: the contract's layout (mailbox_layout.c) and the map's
- * own words together. `accepted: no` shows words that must be refused. */
+ * own words together. Invariant: what a vector shows must be taken, and with any one bit of its
+ * words, or its epoch, changed must be refused (a map without checks: its check words are 0). */
 #include "plc-maps/vector.h"
 #include <string.h>
 
@@ -7,7 +8,6 @@
 
 struct frame {
     int64_t epoch, seq, pulses_per_m;
-    bool accepted;
     const struct ynode *words;
 };
 #define AT(f) CONF_AT(frame, f)
@@ -15,11 +15,9 @@ static const struct conf_row item_rows[] = {
     {"epoch", CONF_INT, AT(epoch), 0, UINT32_MAX, NULL, NULL, "", "EPOCH, which the CRC covers."},
     {"seq", CONF_INT, AT(seq), 0, UINT32_MAX, NULL, NULL, "", "The item that is asked for."},
     {"pulses_per_m", CONF_INT, AT(pulses_per_m), 0, UINT16_MAX, NULL, NULL, "", "From the header."},
-    {"accepted", CONF_BOOL, AT(accepted), 0, 0, "yes", NULL, "", "Whether the words are taken."},
     {"words", CONF_NODE, AT(words), 0, 0, NULL, NULL, "", "The record's 16 words."},
 };
 static const struct conf_row header_rows[] = {
-    {"accepted", CONF_BOOL, AT(accepted), 0, 0, "yes", NULL, "", "Whether the words are taken."},
     {"words", CONF_NODE, AT(words), 0, 0, NULL, NULL, "", "The header's 32 words."},
 };
 #undef AT
@@ -60,11 +58,36 @@ static void compare_item(struct mapdoc *d, const struct map *m, const struct vec
                          x.defects >> id & 1 ? "found" : "not found");
 }
 
-static void taken(struct mapdoc *d, const struct vector *v, bool is, bool wanted)
+static void untrue(struct mapdoc *d, const struct vector *v, const char *what)
 {
-    if (is != wanted)
-        mapdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": the words are %s", v->name,
-                     is ? "accepted" : "refused");
+    mapdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s", v->name, what);
+}
+
+/* Would the words be taken with one bit of word `at` changed? */
+static bool item_torn(const struct map *m, const struct frame *f, const uint16_t *w, size_t at)
+{
+    uint16_t torn[MB_ITEM_WORDS];
+    struct mb_item item;
+    memcpy(torn, w, sizeof torn);
+    torn[at] ^= 1;
+    return mb_item_decode(torn, (uint32_t)f->epoch, (uint32_t)f->seq, m->mailbox.checks, &item);
+}
+
+static void check_item_refusals(struct mapdoc *d, const struct map *m, const struct vector *v,
+                                const struct frame *f, const uint16_t *w)
+{
+    struct mb_item item;
+    bool taken = false;
+    if (!m->mailbox.checks) {
+        if (w[MB_ITEM_CRC] != 0)
+            untrue(d, v, "the check is not 0, but the map says that there are none");
+        return;
+    }
+    for (size_t i = 0; i < MB_ITEM_WORDS; i++)
+        taken = taken || item_torn(m, f, w, i);
+    taken = taken || mb_item_decode(w, (uint32_t)f->epoch ^ 1, (uint32_t)f->seq, true, &item);
+    if (taken)
+        untrue(d, v, "words that were changed are accepted");
 }
 
 void vector_item(struct mapdoc *d, const struct map *m, const struct vector *v)
@@ -75,23 +98,40 @@ void vector_item(struct mapdoc *d, const struct map *m, const struct vector *v)
     if (!mapdoc_read(d, item_rows, N(item_rows), v->item, &f) ||
         !vector_words(d, f.words, MB_ITEM_WORDS, w))
         return;
-    bool ok = mb_item_decode(w, (uint32_t)f.epoch, (uint32_t)f.seq, m->mailbox.checks, &item);
-    taken(d, v, ok, f.accepted);
-    if (ok && f.accepted)
-        compare_item(d, m, v, &item, (uint16_t)f.pulses_per_m);
+    if (!mb_item_decode(w, (uint32_t)f.epoch, (uint32_t)f.seq, m->mailbox.checks, &item)) {
+        untrue(d, v, "the words are refused");
+        return;
+    }
+    check_item_refusals(d, m, v, &f, w);
+    compare_item(d, m, v, &item, (uint16_t)f.pulses_per_m);
 }
 
 /* ---- headers ---- */
 
 #define HEADER(X)                                                                                  \
     X(epoch)                                                                                       \
-    X(boot_nonce) X(head_seq) X(oldest_seq) X(enc) X(out_head) X(uptime_ms) X(boot_count)          \
-        X(heartbeat) X(state) X(fault) X(lost_count) X(ring_n) X(slot_m) X(enc_speed)              \
-            X(pulses_per_m) X(host_session_echo) X(default_outlet) X(n_outlets) X(late_count)      \
-                X(outlet_blocked)
+    X(boot_nonce)                                                                                  \
+    X(head_seq) X(oldest_seq) X(enc) X(out_head) X(uptime_ms) X(boot_count) X(heartbeat) X(state)  \
+        X(fault) X(lost_count) X(ring_n) X(slot_m) X(enc_speed) X(pulses_per_m)                    \
+            X(host_session_echo) X(default_outlet) X(n_outlets) X(late_count) X(outlet_blocked)
 #define WORD(field)  #field "|"
 #define VALUE(field) h.field,
 static const char header_words[] = HEADER(WORD);
+
+static void check_header_refusals(struct mapdoc *d, const struct map *m, const struct vector *v,
+                                  const uint16_t *w)
+{
+    uint16_t torn[MB_HDR_WORDS];
+    struct mb_header h;
+    if (!m->mailbox.checks && w[MB_HDR_HDR_CHECK] != 0)
+        untrue(d, v, "the check is not 0, but the map says that there are none");
+    for (size_t i = 0; m->mailbox.checks && i < MB_HDR_WORDS; i++) {
+        memcpy(torn, w, sizeof torn);
+        torn[i] ^= 1;
+        if (mb_header_decode(torn, true, &h))
+            untrue(d, v, "words that were changed are accepted");
+    }
+}
 
 void vector_header(struct mapdoc *d, const struct map *m, const struct vector *v)
 {
@@ -102,10 +142,11 @@ void vector_header(struct mapdoc *d, const struct map *m, const struct vector *v
     if (!mapdoc_read(d, header_rows, N(header_rows), v->header, &f) ||
         !vector_words(d, f.words, MB_HDR_WORDS, w))
         return;
-    bool ok = mb_header_decode(w, m->mailbox.checks, &h);
-    taken(d, v, ok, f.accepted);
-    if (!ok || !f.accepted)
+    if (!mb_header_decode(w, m->mailbox.checks, &h)) {
+        untrue(d, v, "the words are refused");
         return;
+    }
+    check_header_refusals(d, m, v, w);
     const int64_t values[] = {HEADER(VALUE)};
     if (!vector_expect(d, v->expect, header_words, N(values), &want))
         return;
