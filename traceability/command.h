@@ -19,10 +19,17 @@ struct command_context {
     const char *request_id;
 };
 typedef int command_fn(struct command_context *c, const json_t *args, json_t **ret, struct err *e);
+/* Every handler of the table is declared here; it stands in the file of its subject. */
+#define COMMAND(name, role, daemon_only, handler, args, help) command_fn handler;
+#include "traceability/commands.def"
+#undef COMMAND
 
 /* Inside the open transaction. A request_id seen before (any time) gets the first answer again,
  * including a refusal's; NULL request_id only for ROLE_DAEMON. *ret_repeat (NULL allowed) says so.
- * ERR_NOT_FOUND names the nearest command; ERR_DENIED the role that is needed. */
+ * ERR_NOT_FOUND names the nearest command; ERR_DENIED the role that is needed; ERR_EXISTS: the
+ * request_id belongs to another command. `args` is an object (NULL: none); *ret an object, never NULL on
+ * success. Answers are stored: a handler gives no names of persons back. Trouble with memory or disk is
+ * no refusal and is not stored; the caller rolls the transaction back. */
 int command_run(struct store *s, const struct actor *a, const char *request_id, const char *name,
                 const json_t *args, json_t **ret, bool *ret_repeat, struct err *e);
 /* For help: row i: name, arguments, help; NULL past the end. */

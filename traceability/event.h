@@ -20,6 +20,10 @@ enum event_kind {
 #undef EVENT
     EVENT_KIND_COUNT
 };
+/* Every apply function of the table is declared here; it stands in the file of its subject. */
+#define EVENT(id, name, epcis, bizstep, disposition, is_public, apply) event_apply_fn apply;
+#include "traceability/events.def"
+#undef EVENT
 struct event {
     int64_t seq;
     enum event_kind kind;
@@ -38,12 +42,16 @@ const char *event_kind_disposition(enum event_kind k);
 struct store;
 /* Appends inside the open transaction: adds v, kind, seq, at_ms, mono_ns, boot, clock and actor to
  * `body` (borrowed, not changed), stores canonical bytes, leaf, Merkle nodes, applies, assigns public
- * events to every buyer's stream. ERR_TOOBIG over EVENT_MAX_BYTES; nothing is appended on error. */
+ * events to every buyer's stream. ERR_TOOBIG over EVENT_MAX_BYTES; nothing is appended on error.
+ * A public event gets no actor (command_log keeps it). ERR_KEY: a key of the body is one of those
+ * added. ERR_DENIED: a key that would hold a person's data ("name", "phone", "id_no", "initials", at any
+ * depth), or a person's pid in a public event. */
 int event_append(struct store *s, enum event_kind kind, const json_t *body, const char *actor,
                  int64_t *ret_seq, struct err *e);
 int event_apply(struct db *db, const struct event *ev);
 
-/* Reading. The event's strings live until the callback returns. */
+/* Reading. The event's strings live until the callback returns, which gives 0 to go on, 1 to stop, or an
+ * error that ends the reading; it may use the same handle. */
 typedef int event_visit_fn(void *ctx, const struct event *ev);
 int event_read(struct db *db, int64_t seq, event_visit_fn *visit, void *ctx, struct err *e);
 int event_scan(struct db *db, int64_t after, int64_t limit, event_visit_fn *visit, void *ctx,

@@ -1,6 +1,28 @@
 /* Items, outcomes and gaps of conveyor lines as the record keeps them. Append-only rows.
- * item.id = segment << 32 | seq; a segment is one (line, epoch, run). outcome.id = segment of the
- * epoch's first segment << 32 | out index. Main thread of lotlined only (readers: SQL by id). */
+ * item.id = segment << 32 | seq; a segment is one stretch of a (line, epoch) under one run.
+ * outcome.id = the epoch's first segment << 32 | out index. Main thread of lotlined only (readers: SQL by
+ * id).
+ *
+ * How a row is proved (public contract; a verifier can be written from these words):
+ *  - The leaf of a row is SHA-256(0x00 ‖ TEXT). TEXT is ASCII: a tag, then the values in this order, each as
+ *    a plain decimal number (a leading '-' when negative, no leading zeroes) or a single '-' for NULL, parted
+ *    by single blanks, nothing after the last one. The digit of the tag is the row's fmt.
+ *      item     i1 id net_mg dia_um mid_um len_um bow_ppm defects flags lane grade outlet why outlet_why
+ *               rule recovered at_ms
+ *      outcome  o1 id seq outlet reason at_ms
+ *  - An item.block event proves rows of one segment: body fields "segment", "line", "epoch"; "items" (count),
+ *    "first_item", "last_item" (ids; 0 and 0 when there is none); "outcomes", "first_outcome",
+ *    "last_outcome" likewise; "root" (64 hex). Its rows are all items with first_item <= id <= last_item and
+ *    all outcomes with first_outcome <= id <= last_outcome; the root is the RFC 6962 tree over the items'
+ *    leaves in order of id, then the outcomes' leaves in order of id.
+ *  - Blocks of a segment follow each other in order of id, for items and for outcomes; every row stands in
+ *    exactly one block, except those newer than the newest block of their segment, which the next block will
+ *    prove (10 s later at most; none after a clean stop).
+ *  - The block event itself is leaf seq - 1 of the log: SHA-256(0x00 ‖ event.body), RFC 6962 over all events in
+ *    order of seq (dense from 1). Table checkpoint holds signed C2SP checkpoints of it (note.h), signed with
+ *    the key that stands in base64 as "public_key" of the first event; origin and key name are
+ *    "SITE.lotline/" and the first 8 digits of "store_id" of the newest store.created or store.restored event
+ *    within the tree. */
 #pragma once
 #include "base/clock.h"
 #include "base/err.h"

@@ -34,5 +34,17 @@ int store_reopen(struct store *s, struct err *e); /* after a failed commit: clos
 
 int64_t store_head(const struct store *s); /* seq of the newest committed event; 0: none */
 
+/* After a copy was put in place of a lost store.db: a new store_id, new stream epochs, line epochs that
+ * the lost part cannot have used. Inside a transaction. */
+int store_restored(struct store *s, const char *actor, struct err *e);
+
 /* Readers (CLI, mqtt, web): read-only handle on DIR/store.db. */
 int store_open_reader(const char *dir, struct db **ret, struct err *e);
+/* What the record says of itself, for readers. */
+struct store_facts {
+    char store_id[33], site[17];
+    uint8_t public_key[32];
+    int64_t generation; /* seq of the event that created or last restored the store */
+    char origin[64];    /* the log's name in checkpoints */
+};
+int store_facts(struct db *db, struct store_facts *ret, struct err *e);

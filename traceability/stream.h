@@ -23,6 +23,12 @@ int stream_head(struct db *db, const char *stream, int64_t *ret_epoch, int64_t *
 /* Names of all streams, ascending; cb per name. */
 int stream_list(struct db *db, void (*cb)(void *ctx, const char *stream), void *ctx, struct err *e);
 
+/* Writing, for the core alone: the entries of a public event (called by event_apply), and a new epoch for
+ * every stream after a restore, begun by its own stream.restarted event. */
+struct store;
+int stream_assign(struct db *db, const struct event *ev);
+int stream_restart(struct store *s, const char *actor, struct err *e);
+
 /* One CloudEvents 1.0 structured JSON document whose "data" is the stored bytes, spliced verbatim.
  * malloc'd, NUL-terminated. `site` and store_id make the source URI. */
 char *export_cloudevent(const struct stream_event *se, const char *site, const char *store_id,

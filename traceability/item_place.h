@@ -1,0 +1,35 @@
+/* Where each line stands in the record: what may come next, so that an append needs no search. A cache
+ * of what the tables say; forgotten at rollback. Private to the core (item.c, gap.c, block.c). */
+#pragma once
+#include "base/clock.h"
+#include "base/db.h"
+#include "base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LINES_MAX 256
+
+struct item_place {
+    uint32_t epoch;          /* 0: nothing is known */
+    uint32_t segment, run;   /* newest segment of the epoch; 0: none yet */
+    uint32_t base;           /* its first segment, which numbers the outcomes */
+    uint32_t seq, out;       /* the newest that stands, as a row or as a gap */
+};
+struct item_tail {
+    bool touched;     /* rows may stand outside any block */
+    uint32_t from;    /* first segment that may hold such rows */
+    struct mono seen; /* when item_blocks first saw them; 0: not yet */
+};
+struct item_places {
+    struct item_place line[LINES_MAX + 1]; /* by line number, from 1 */
+    struct item_tail tail[LINES_MAX + 1];
+};
+
+void item_places_forget(struct item_places *p);
+/* Reads it from the tables unless it is known. ERR_STATE: the epoch was never opened on this line. */
+int item_place_of(struct item_places *p, struct db *db, uint32_t line, uint32_t epoch,
+                  struct item_place **ret, struct err *e);
+static inline int64_t item_id(uint32_t segment, uint32_t n)
+{
+    return (int64_t)((uint64_t)segment << 32 | n);
+}
