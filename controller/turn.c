@@ -12,6 +12,7 @@
 #include "controller/status.h"
 #include "controller/verbs.h"
 #include "traceability/line.h"
+#include "traceability/run.h"
 #include <string.h>
 
 #define BLOCKS_PERIOD_MS 1000
@@ -267,7 +268,9 @@ void turn_run(struct daemon *d, struct mono now)
     while (rc == 0 && (r = control_next(d->control)))
         verb_run(d, r);
     if (rc == 0 && blocks) {
-        rc = item_blocks(d->store, now, false, &e);
+        rc = run_settle(d->store, wall_now(), &e);
+        if (rc == 0)
+            rc = item_blocks(d->store, now, false, &e);
         d->blocks_due = mono_add_ms(now, BLOCKS_PERIOD_MS);
     }
     struct mono began = mono_now();
