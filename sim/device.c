@@ -3,6 +3,7 @@
  * one does not shift the next, a very late one is not made up for. */
 #include "sim/device.h"
 #include "base/num.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,18 @@ static const struct key_row keys[] = {
     {"pulses-per-m", SORTER, FORM_INT, AT(plc.pulses_per_m), 1, 65535},
     {"wrap-at", SORTER, FORM_INT, AT(plc.wrap_at), 0, 0xFFFF0000},
 };
+
+void device_help(void (*line)(const char *text))
+{
+    for (int kind = 0; kind < DEVICE_KINDS; kind++) {
+        char text[600];
+        size_t n = (size_t)snprintf(text, sizeof text, "%s:", device_kind_words[kind]);
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+            if (keys[i].kinds >> kind & 1)
+                n += (size_t)snprintf(text + n, sizeof text - n, " %s", keys[i].key);
+        line(text);
+    }
+}
 
 static void put_int(void *out, size_t size, int64_t v)
 {

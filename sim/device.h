@@ -36,6 +36,7 @@ struct device {
 extern const char *const device_kind_words[DEVICE_KINDS];
 
 /* Parses a spec; ERR_USAGE, ERR_KEY or ERR_RANGE with the offending text. seed: the program's. */
+void device_help(void (*line)(const char *text)); /* the keys, a line a kind */
 int device_parse(const char *spec, uint64_t seed, struct device_cfg *ret, struct err *e);
 /* *d must stay where it is until device_close. salt as in plc_cfg. */
 int device_open(struct device *d, const struct device_cfg *cfg, struct truth *truth, uint64_t salt,

@@ -117,6 +117,8 @@ static void verbs_are_strict(void **state)
 {
     (void)state;
     assert_true(does("{\"dev\":\"s1\",\"do\":\"feed\",\"items\":3,\"rate\":\"0.5\"}"));
+    assert_true(does("{\"dev\":\"s1\",\"do\":\"feed\",\"rate\":2.5}"));
+    assert_int_equal(dev[0].cfg.plc.rate_milli, 2500);
     assert_true(does("{\"dev\":\"s1\",\"do\":\"block\",\"outlet\":2,\"on\":true}"));
     assert_true(does("{\"dev\":\"w1\",\"do\":\"load\",\"mg\":25004000}"));
     assert_true(does("{\"dev\":\"d1\",\"do\":\"fault\",\"kind\":\"late\",\"every\":7,\"ms\":300}"));

@@ -18,6 +18,17 @@ int fault_from(const char *word)
     return -1;
 }
 
+static const char *const texts[FAULT_KINDS] = {
+#define F(name, word, what) what,
+#include "sim/faults.def"
+#undef F
+};
+
+const char *fault_text(enum fault_kind kind)
+{
+    return texts[kind];
+}
+
 const char *fault_word(enum fault_kind kind)
 {
     return words[kind];

@@ -31,6 +31,7 @@ struct fault_hit {
 
 int fault_from(const char *word); /* enum fault_kind, or −1 */
 const char *fault_word(enum fault_kind kind);
+const char *fault_text(enum fault_kind kind);     /* what happens to a reply */
 int fault_arm(struct faults *fs, struct fault f); /* 0, ERR_TOOBIG when FAULTS_MAX stand */
 void fault_clear(struct faults *fs);
 struct fault_hit fault_next(struct faults *fs);

@@ -2,8 +2,10 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "sim/shed.h"
+#include "sim/verb.h"
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char usage[] =
     "usage: lotline-sim --run DIR [--seed S] [--script FILE] DEVICE...\n"
@@ -14,11 +16,30 @@ static const char usage[] =
     "really\n"
     "happened; DIR/sim.sock takes {\"dev\":\"s1\",\"do\":\"stat\"} and the like, one a line.\n";
 
+static void help_line(const char *text)
+{
+    printf("  %s\n", text);
+}
+
+static int help(void)
+{
+    fputs(usage, stdout);
+    puts("keys of a device:");
+    device_help(help_line);
+    puts("verbs, with \"dev\" on the control socket or with \"at_ms\" in a script:");
+    verb_help(help_line);
+    puts("kinds of fault:");
+    for (int k = 0; k < FAULT_KINDS; k++)
+        printf("  %-10s %s\n", fault_word((enum fault_kind)k), fault_text((enum fault_kind)k));
+    return 0;
+}
+
 static int options(int argc, char **argv, struct shed_cfg *ret)
 {
     static const struct option longs[] = {{"run", required_argument, NULL, 'r'},
                                           {"seed", required_argument, NULL, 's'},
                                           {"script", required_argument, NULL, 'f'},
+                                          {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int64_t seed = 1;
     for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) >= 0;) {
@@ -26,6 +47,8 @@ static int options(int argc, char **argv, struct shed_cfg *ret)
             ret->dir = optarg;
         else if (o == 'f')
             ret->script = optarg;
+        else if (o == 'h')
+            exit(help());
         else if (o != 's' || num_i64(optarg, 0, INT64_MAX, &seed) != 0)
             return ERR_USAGE;
     }

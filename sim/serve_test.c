@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ static int begin(void **state)
     (void)state;
     char path[96];
     struct err e = {0};
+    signal(SIGPIPE, SIG_IGN);
     strcpy(dir, "/tmp/lotline-serve-test-XXXXXX");
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/truth.jsonl", dir);
@@ -295,6 +297,73 @@ static void several_units_share_a_line(void **state)
     close(fd);
 }
 
+/* Rule 12 over a real line, and a reboot that is silence there. */
+static void a_sorter_on_a_line(void **state)
+{
+    (void)state;
+    char spec[160], path[96];
+    snprintf(path, sizeof path, "%s/tty", dir);
+    snprintf(spec, sizeof spec, "sorter:name=s1,unit=9,boot-ms=40,baud=115200,wire=1,pty=%s", path);
+    struct device *d = add(spec);
+    int fd = open_line(path);
+    uint8_t r[300];
+    struct plc_stat s;
+    assert_int_equal(ask_rtu(fd, 9, 0, r), 9);
+    assert_int_equal(r[3] << 8 | r[4], 0x4D42);
+    uint8_t q[8] = {9, 3, 0, 0, 0, 32};
+    uint16_t c = crc16_bytes(0xFFFF, q, 6);
+    q[6] = (uint8_t)c;
+    q[7] = (uint8_t)(c >> 8);
+    assert_int_equal(ask(fd, q, 8, 30, r, sizeof r), 69);
+    plc_stat(d->plc, &s);
+    assert_int_equal(s.violations, 1); /* the whole header, but not with 33 words */
+    plc_reboot(d->plc, true, mono_now());
+    assert_int_equal(ask_rtu(fd, 9, 0, r), 0);
+    turn(60);
+    assert_int_equal(ask_rtu(fd, 9, 0, r), 9);
+    close(fd);
+}
+
+/* Whatever comes in, a good request afterwards is answered. */
+static void noise_breaks_nothing(void **state)
+{
+    (void)state;
+    char spec[160], path[96];
+    snprintf(path, sizeof path, "%s/tty", dir);
+    snprintf(spec, sizeof spec, "scale:name=w1,unit=5,pty=%s", path);
+    add(spec);
+    struct device *d = add("sorter:name=s1,fc23=1");
+    int line = open_line(path), fd = dial(d);
+    struct dice dice = {11};
+    uint8_t bytes[600], r[300];
+    for (int i = 0; i < 400; i++) {
+        size_t n = 1 + dice_below(&dice, i % 2 ? 40 : sizeof bytes);
+        for (size_t k = 0; k < n; k++)
+            bytes[k] = (uint8_t)dice_next(&dice);
+        if (i % 2 && n > 12) { /* a header that fits, so that the noise reaches the functions */
+            const uint8_t head[] = {0, 1,
+                                    0, 0,
+                                    0, (uint8_t)(n - 6),
+                                    1, (const uint8_t[]){3, 16, 23, 4}[dice_below(&dice, 4)]};
+            memcpy(bytes, head, sizeof head);
+        }
+        assert_true(write(line, bytes, n) > 0);
+        if (write(fd, bytes, n) < 0 || (turn(1), recv(fd, r, sizeof r, 0)) == 0) {
+            close(fd);
+            turn(2);
+            fd = dial(d);
+        }
+    }
+    close(fd);
+    turn(20);
+    fd = dial(d);
+    tcflush(line, TCIFLUSH);
+    assert_int_equal(ask(fd, read_magic, sizeof read_magic, 5, r, sizeof r), 13);
+    assert_int_equal(ask_rtu(line, 5, 4, r), 9);
+    close(fd);
+    close(line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +376,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(faults_do_what_they_say, begin, finish),
         cmocka_unit_test_setup_teardown(a_booting_plc_answers_nothing, begin, finish),
         cmocka_unit_test_setup_teardown(several_units_share_a_line, begin, finish),
+        cmocka_unit_test_setup_teardown(a_sorter_on_a_line, begin, finish),
+        cmocka_unit_test_setup_teardown(noise_breaks_nothing, begin, finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,12 +30,12 @@ static int opt_int(const struct call *c, const char *key, int64_t min, int64_t m
 static bool on_of(const struct call *c, const char *key, bool def)
 {
     const json_t *v = json_object_get(c->req, key);
-    return v ? json_is_true(v) : def;
+    return v ? json_is_true(v) || json_integer_value(v) != 0 : def;
 }
 
 /* ---- sorters ---- */
 
-/* rate: whole items a second, or a text like "2.5". */
+/* rate: items a second as a number, or a text like "2.5". */
 static int rate_of(const struct call *c, int64_t *ret_milli)
 {
     const json_t *v = json_object_get(c->req, "rate");
@@ -46,7 +46,7 @@ static int rate_of(const struct call *c, int64_t *ret_milli)
     if (json_is_string(v))
         rc = num_decimal(json_string_value(v), 3, ret_milli);
     else
-        *ret_milli = json_integer_value(v) * 1000;
+        *ret_milli = (int64_t)(json_number_value(v) * 1000);
     if (rc || *ret_milli < 1 || *ret_milli > 200000)
         return err_set(c->e, ERR_RANGE, "rate: 0.001 to 200");
     return 0;
@@ -352,6 +352,15 @@ static const struct verb_row {
     {"fault-clear", ANY, do_fault_clear, ""},
     {"stat", ANY, do_stat, ""},
 };
+
+void verb_help(void (*line)(const char *text))
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        char text[160];
+        snprintf(text, sizeof text, "{\"do\":\"%s\"} %s", verbs[i].word, verbs[i].keys);
+        line(text);
+    }
+}
 
 static int run(const struct call *c)
 {
