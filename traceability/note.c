@@ -1,7 +1,7 @@
 /* C2SP signed notes and checkpoints (contract: note.h). Pure; thread: any.
  *
  * Invariants
- *  1. Nothing of a note is believed before its signature held; note_read is for bodies alone.
+ *  1. Nothing of a note is believed before its signature held; note_claims only says which to check.
  *  2. One checkpoint has one text: sizes without leading zeroes, base64 that encodes back to itself. */
 #include "traceability/note.h"
 #include "base/num.h"
@@ -174,4 +174,11 @@ int note_read(const char *body, size_t n, struct note_checkpoint *ret, struct er
         return malformed(e, "the checkpoint is not written as it should be"); /* invariant 2 */
     *ret = c;
     return 0;
+}
+
+int note_claims(const char *note, size_t n, struct note_checkpoint *ret, struct err *e)
+{
+    size_t body = 0;
+    int rc = find_body(note, n, &body, e);
+    return rc ? rc : note_read(note, body, ret, e);
 }

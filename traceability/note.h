@@ -31,5 +31,7 @@ int note_sign(const char *body, const char *name, const uint8_t secret[ED25519_S
  * over; a line of this key that does not hold, or none at all, is ERR_CHECK; a malformed note ERR_PARSE. */
 int note_open(const char *note, size_t n, const char *name, const uint8_t pub[ED25519_PUBLIC_LEN],
               size_t *ret_body, struct err *e);
+/* What a note says of itself, before any signature was checked: to find the key that ought to have signed. */
+int note_claims(const char *note, size_t n, struct note_checkpoint *ret, struct err *e);
 /* Reads a body of exactly three lines, strictly: what note_body would not write is ERR_PARSE. */
 int note_read(const char *body, size_t n, struct note_checkpoint *ret, struct err *e);

@@ -76,7 +76,7 @@ CREATE TABLE IF NOT EXISTS node(
   PRIMARY KEY(level, idx)
 ) STRICT, WITHOUT ROWID;
 
--- One per transaction that brought events; note: C2SP checkpoint, signed.
+-- One per transaction that brought events; note: C2SP checkpoint, signed; at_ms: of its newest event.
 CREATE TABLE IF NOT EXISTS checkpoint(
   size INTEGER PRIMARY KEY,
   at_ms INTEGER NOT NULL,

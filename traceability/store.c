@@ -259,7 +259,7 @@ int store_begin(struct store *s, struct err *e)
 static int sign_news(struct store *s, int64_t last, struct store_facts *f, struct err *e)
 {
     int rc = store_facts(s->db, f, e);
-    return rc ? rc : tlog_sign(s->db, last, f->origin, s->secret, s->public_key, wall_now(), e);
+    return rc ? rc : tlog_sign(s->db, last, f->origin, s->secret, s->public_key, e);
 }
 
 int store_commit(struct store *s, struct err *e)

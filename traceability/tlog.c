@@ -56,7 +56,7 @@ int tlog_root(struct db *db, int64_t size, struct merkle_hash *ret, struct err *
 }
 
 int tlog_sign(struct db *db, int64_t size, const char *origin, const uint8_t secret[ED25519_SECRET_LEN],
-              const uint8_t pub[ED25519_PUBLIC_LEN], struct wall at, struct err *e)
+              const uint8_t pub[ED25519_PUBLIC_LEN], struct err *e)
 {
     struct note_checkpoint c = {.size = (uint64_t)size};
     char body[NOTE_NAME_MAX + 96], note[NOTE_MAX];
@@ -69,9 +69,9 @@ int tlog_sign(struct db *db, int64_t size, const char *origin, const uint8_t sec
         rc = note_sign(body, origin, secret, pub, note, sizeof note);
     if (rc)
         return err_set(e, rc, "checkpoint of %lld events", (long long)size);
-    struct stmt *q = db_q(db, "INSERT INTO checkpoint(size,at_ms,root,note) VALUES(?,?,?,?)");
-    q_blob(q_int(q_int(q, 1, size), 2, at.ms), 3, c.root.b, SHA256_LEN);
-    rc = q_run(q_text(q, 4, note));
+    struct stmt *q = db_q(db, "INSERT INTO checkpoint(size,at_ms,root,note)"
+                              " SELECT seq,at_ms,?2,?3 FROM event WHERE seq=?1");
+    rc = q_run(q_text(q_blob(q_int(q, 1, size), 2, c.root.b, SHA256_LEN), 3, note));
     return rc ? err_set(e, rc, "checkpoint: %s", db_message(db)) : 0;
 }
 

@@ -10,9 +10,9 @@
 
 /* Stores the subtrees that the leaf of event `seq` (which stands already) completes. */
 int tlog_append(struct db *db, int64_t seq, const struct merkle_hash *leaf, struct err *e);
-/* Signs the tree of `size` events and stores the checkpoint. */
+/* Signs the tree of `size` events and stores the checkpoint; its time is that of its newest event. */
 int tlog_sign(struct db *db, int64_t size, const char *origin, const uint8_t secret[ED25519_SECRET_LEN],
-              const uint8_t pub[ED25519_PUBLIC_LEN], struct wall at, struct err *e);
+              const uint8_t pub[ED25519_PUBLIC_LEN], struct err *e);
 
 /* Readers. Roots and proofs of the first `size` events. */
 int tlog_root(struct db *db, int64_t size, struct merkle_hash *ret, struct err *e);
