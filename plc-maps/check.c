@@ -74,7 +74,7 @@ static void check_kind(struct mapdoc *d, const struct map *m)
         mapdoc_error(d, ERR_CHECK, m->line,
                      "kind mailbox has no \"records\", \"readable\" or \"write\": the contract "
                      "names its words");
-    if (m->kind == MAP_REGISTERS && (m->n_items || m->mailbox_part.min_ring))
+    if (m->kind == MAP_REGISTERS && (m->n_items || m->mailbox_part.line))
         mapdoc_error(d, ERR_CHECK, m->line, "kind registers has no \"mailbox\" and no \"item\"");
     if (m->kind == MAP_REGISTERS && m->n_records == 0)
         mapdoc_error(d, ERR_CHECK, m->line, "kind registers needs \"records\"");
@@ -91,10 +91,10 @@ static void check_mailbox(struct mapdoc *d, const struct map *m)
     int64_t end =
         b->base + MB_HDR_WORDS + 24 * b->min_ring + MB_HOST_WORDS + MB_SLOT_WORDS * b->min_ring;
     if (b->min_ring & (b->min_ring - 1))
-        mapdoc_error(d, ERR_RANGE, m->line, "\"min_ring\" must be a power of two, not %d",
+        mapdoc_error(d, ERR_RANGE, b->line, "\"min_ring\" must be a power of two, not %d",
                      (int)b->min_ring);
     if (end > SPACE)
-        mapdoc_error(d, ERR_RANGE, m->line, "the mailbox would end at word %d, beyond 65535",
+        mapdoc_error(d, ERR_RANGE, b->line, "the mailbox would end at word %d, beyond 65535",
                      (int)end);
     if (!uses_fc(m, 3) || !uses_fc(m, 16))
         mapdoc_error(d, ERR_CHECK, l->line, "a mailbox needs fc 3 and 16");

@@ -66,6 +66,9 @@ size_t map_vectors(const struct map *m);                    /* how many golden v
 void map_item_measures(const struct map *m, const struct mb_item *item, uint16_t pulses_per_m,
                        struct measures *ret);
 
+/* MAP_MAILBOX: which measures a line with this map has (bit 1 << measure_id); compare ruleset_needs. */
+uint32_t map_measures(const struct map *m);
+
 /* MAP_REGISTERS: the read plan (coalesced, within limits, distinct quantities per (unit, fc)) and the
  * decoder of its image. Pure. */
 size_t map_plan(const struct map *m, const struct map_request **ret);

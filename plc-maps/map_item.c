@@ -33,6 +33,15 @@ static bool value_of(const struct map_item_row *r, const uint16_t *frame, uint16
     return pulses_per_m > 0 && codec_scale(&r->v, n, 1000000, pulses_per_m, false, ret);
 }
 
+uint32_t map_measures(const struct map *m)
+{
+    uint32_t bits = m->kind == MAP_MAILBOX ? 1u << MEASURE_WEIGHT : 0;
+    for (size_t i = 0; i < m->n_items; i++)
+        if (m->items[i].measure >= 0)
+            bits |= 1u << m->items[i].measure;
+    return bits;
+}
+
 void map_item_measures(const struct map *m, const struct mb_item *item, uint16_t pulses_per_m,
                        struct measures *ret)
 {

@@ -89,6 +89,7 @@ struct map_window {
 };
 struct map_mailbox_part {
     bool checks;
+    int line;
     int64_t base, min_ring;
 };
 struct map_link_part {

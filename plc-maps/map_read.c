@@ -373,8 +373,10 @@ void map_read(struct mapdoc *d, struct map *m, const struct ynode **ret_vectors)
     m->line = root ? root->line : 1;
     if (h.link)
         read_link(d, m, h.link);
-    if (h.mailbox)
+    if (h.mailbox) {
         mapdoc_read(d, mailbox_rows, N(mailbox_rows), h.mailbox, &m->mailbox_part);
+        m->mailbox_part.line = h.mailbox->line;
+    }
     read_list(d, m, h.item, MAP_ITEMS_MAX, read_item);
     read_list(d, m, h.readable, MAP_WINDOWS_MAX, read_readable);
     read_list(d, m, h.records, MAP_RECORDS_MAX, read_record);

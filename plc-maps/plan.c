@@ -75,12 +75,13 @@ static void coalesce(struct map *m)
 
 /* ---- distinct quantities ---- */
 
-static bool taken(const struct map *m, size_t i)
+/* An earlier request with the same function and quantity; NULL: none. */
+static struct map_request *twin(struct map *m, size_t i)
 {
     for (size_t k = 0; k < i; k++)
         if (m->requests[k].fc == m->requests[i].fc && m->requests[k].n == m->requests[i].n)
-            return true;
-    return false;
+            return &m->requests[k];
+    return NULL;
 }
 
 /* One word more, behind or before. */
@@ -99,17 +100,37 @@ static bool grow(const struct map *m, struct map_request *q)
     return true;
 }
 
+/* The record that begins a request, for an error's line. */
+static const struct map_record *first_of(const struct map *m, size_t request)
+{
+    const struct map_record *first = NULL;
+    for (size_t i = 0; i < m->n_records; i++)
+        if (m->records[i].request == request && (!first || before(&m->records[i], first)))
+            first = &m->records[i];
+    return first;
+}
+
+/* Grows the later of two equal requests, or the earlier one where the later cannot; a grown one may
+ * meet a third, so this goes on until all differ. Ends: every turn adds a word, max_read bounds
+ * them. */
 static void separate(struct mapdoc *d, struct map *m)
 {
-    for (size_t i = 0; i < m->n_requests; i++)
-        while (taken(m, i))
-            if (!grow(m, &m->requests[i])) {
-                mapdoc_error(d, ERR_CHECK, m->line,
-                             "two reads of FC%d have %d words each, and the one at %d cannot grow: "
-                             "name more words in \"readable\"",
-                             m->requests[i].fc, m->requests[i].n, m->requests[i].addr);
-                return;
-            }
+    for (size_t i = 0; i < m->n_requests;) {
+        struct map_request *other = twin(m, i);
+        if (!other) {
+            i++;
+            continue;
+        }
+        if (!grow(m, &m->requests[i]) && !grow(m, other)) {
+            const struct map_record *r = first_of(m, i);
+            mapdoc_error(d, ERR_CHECK, r->line,
+                         "record \"%s\" would be read with FC%d and %d words like another one, and "
+                         "neither can grow: name more words in \"readable\"",
+                         r->name, m->requests[i].fc, m->requests[i].n);
+            return;
+        }
+        i = 0;
+    }
 }
 
 void map_lay_out(struct mapdoc *d, struct map *m)

@@ -203,24 +203,28 @@ static void run_one(struct mapdoc *d, const struct map *m, const struct ynode *a
     const struct {
         const struct ynode *node;
         int kind;
+        bool expect, defects; /* which of the other keys belong to it; bad goes with expect */
         void (*run)(struct mapdoc *, const struct map *, const struct vector *);
     } ways[] = {
-        {v.item, MAP_MAILBOX, vector_item},
-        {v.header, MAP_MAILBOX, vector_header},
-        {v.frames, MAP_REGISTERS, run_frames},
-        {v.plan, m->kind, vector_plan},
+        {v.item, MAP_MAILBOX, true, true, vector_item},
+        {v.header, MAP_MAILBOX, true, false, vector_header},
+        {v.frames, MAP_REGISTERS, true, false, run_frames},
+        {v.plan, m->kind, false, false, vector_plan},
     };
-    int given = 0;
+    size_t given = 0, way = 0;
     for (size_t i = 0; i < N(ways); i++)
-        given += ways[i].node != NULL && ways[i].kind == m->kind;
-    if (given != 1) {
+        if (ways[i].node) {
+            way = i;
+            given++;
+        }
+    if (given != 1 || ways[way].kind != m->kind)
         mapdoc_error(d, ERR_CHECK, at->line, "a vector has one of %s",
                      m->kind == MAP_MAILBOX ? "item, header and plan" : "frames and plan");
-        return;
-    }
-    for (size_t i = 0; i < N(ways); i++)
-        if (ways[i].node && ways[i].kind == m->kind)
-            ways[i].run(d, m, &v);
+    else if ((!ways[way].expect && (v.expect || v.bad)) || (!ways[way].defects && v.defects))
+        mapdoc_error(d, ERR_CHECK, at->line, "such a vector has no %s",
+                     ways[way].expect ? "\"defects\"" : "\"expect\", \"bad\" or \"defects\"");
+    else
+        ways[way].run(d, m, &v);
 }
 
 void map_run_vectors(struct mapdoc *d, struct map *m, const struct ynode *vectors)
