@@ -1,7 +1,9 @@
 /* How much of a shipped map is proved by its own checks and vectors: every number and every word of
  * a closed vocabulary is changed, one at a time, and the changed map must be refused. */
+#include "base/num.h"
 #include "plc-maps/map_parts.h"
 #include <ctype.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -81,10 +83,11 @@ static void change_number(struct text *t, struct count *c, size_t at, size_t n)
 {
     char old[32], with[32];
     snprintf(old, sizeof old, "%.*s", (int)n, t->whole + at);
-    long long v = strtoll(old, NULL, 0);
-    snprintf(with, sizeof with, "%lld", v + 1);
+    int64_t v = 0;
+    assert_int_equal(num_i64(old, INT64_MIN + 1, INT64_MAX - 1, &v), 0);
+    snprintf(with, sizeof with, "%" PRId64, v + 1);
     try_one(t, c, at, n, with);
-    snprintf(with, sizeof with, "%lld", v > 0 ? v / 2 : v - 1);
+    snprintf(with, sizeof with, "%" PRId64, v > 0 ? v / 2 : v - 1);
     try_one(t, c, at, n, with);
 }
 
