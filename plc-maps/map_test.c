@@ -56,6 +56,9 @@ static const char mailbox[] =
     "    expect: {weight: 21000, length: 100000}\n" /* 17 */
     "    defects: [black]\n";                       /* 18 */
 
+#define TEN       "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "
+#define LONG_LIST "[" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
 struct wrong {
     const char *find, *put, *error;
 };
@@ -264,6 +267,7 @@ static void test_vectors(void **state)
          "t.yaml:23: vector \"one\": scale.net is good, not bad"},
         {"3, 1]}]", "3, 3]}]", "t.yaml:23: vector \"one\": scale.net is bad, not good"},
         {"addr: 10, words: [0", "addr: 9, words: [0", "t.yaml:25: word 9 stands in no record"},
+        {"[0, 1234,", LONG_LIST "1234,", "t.yaml:25: \"words\" has more than 125 words"},
         {"[0, 1234,", "[0, 65536,", "t.yaml:25: \"words\" must be 0 to 65535, not 65536"},
         {"manual page 8", "a manual", "t.yaml:23: \"origin\" must be \"manual page"},
         {"manual page 8", "capture ", "t.yaml:23: \"origin\" must be"},

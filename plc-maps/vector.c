@@ -7,6 +7,7 @@
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 enum { VECTORS_MAX = 256, IMAGE_MAX = MAP_RECORDS_MAX * MAP_READ_MAX };
+_Static_assert(ROLE_COUNT <= 64, "struct expected and the bits of `bad` hold 64 names");
 
 #define AT(f) CONF_AT(vector, f)
 static const struct conf_row rows[] = {
@@ -87,6 +88,9 @@ bool vector_words(struct mapdoc *d, const struct ynode *list, size_t n, uint16_t
 {
     int64_t v[MAP_READ_MAX];
     size_t got;
+    if (n > MAP_READ_MAX)
+        return mapdoc_error(d, ERR_TOOBIG, list->line, "\"%s\" has more than %d words", list->key,
+                            MAP_READ_MAX);
     if (!mapdoc_ints(d, list, 0, UINT16_MAX, n, v, &got))
         return false;
     if (got != n)
