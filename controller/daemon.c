@@ -7,6 +7,8 @@
 #include "controller/daemon.h"
 #include "base/crypto.h"
 #include "base/log.h"
+#include "traceability/command.h"
+#include "traceability/feed.h"
 #include "traceability/line.h"
 #include "traceability/scale.h"
 #include <assert.h>
@@ -179,6 +181,9 @@ static int setup_line(struct daemon *d, struct daemon_line *l, const struct conf
     l->held = held.held;
     if (!l->news || !l->orders || !held.held)
         return err_set(e, ERR_NOMEM, "no memory for line %s", cfg->name);
+    if ((rc = feed_stop_wanted(store_db(d->store), l->no, &l->feed_stop, e)) < 0)
+        return rc;
+    l->feed_changed = l->feed_stop; /* told with the first turn */
     if ((rc = item_line_state(d->store, l->no, &o.state, e)) < 0)
         return rc;
     uint32_t from = o.state.seq > HELD_MAX ? o.state.seq - HELD_MAX : 0;

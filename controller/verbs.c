@@ -7,7 +7,8 @@
 #include "base/crypto.h"
 #include "base/json.h"
 #include "controller/status.h"
-#include "traceability/lot.h"
+#include "traceability/feed.h"
+#include "traceability/lists.h"
 #include "traceability/people.h"
 #include "traceability/scale.h"
 #include <stdio.h>
@@ -103,9 +104,9 @@ static int do_list(struct daemon *d, struct request *r, json_t **ret, struct err
     struct db *db = store_db(d->store);
     const char *state = json_text_or(r->args, "state", "");
     const char *key = r->verb[0] == 'p' ? "products" : r->verb[0] == 't' ? "tasks" : "lots";
-    int rc = r->verb[0] == 'p'   ? lot_products(db, &list, e)
-             : r->verb[0] == 't' ? lot_tasks(db, state, 200, &list, e)
-                                 : lot_list_state(db, state, 200, &list, e);
+    int rc = r->verb[0] == 'p'   ? list_products(db, &list, e)
+             : r->verb[0] == 't' ? list_tasks(db, state, 200, &list, e)
+                                 : list_lots(db, state, 200, &list, e);
     if (rc == 0)
         *ret = json_pack("{s:o}", key, list);
     return rc;
@@ -251,7 +252,7 @@ static int feed(struct daemon *d, struct request *r, bool on, json_t **ret, stru
     struct daemon_line *l = daemon_line_named(d, json_text_or(r->args, "line", ""));
     if (!l)
         return err_set(e, ERR_NOT_FOUND, "no line \"%s\" in the configuration", json_text_or(r->args, "line", ""));
-    int rc = line_feed_stop(d->store, l->no, on, r->actor.id, e);
+    int rc = feed_stop(d->store, l->no, on, r->actor.id, e);
     if (rc == 0) {
         l->feed_stop = on;
         l->feed_changed = true;

@@ -29,16 +29,16 @@ struct program {
 
 static int start(struct program *p, const char *path, struct err *e)
 {
-    char site[17], id[40];
+    struct store_facts f;
     int rc = sink_load(path, &p->sink, e);
     if (rc == 0)
         rc = store_open_reader(p->sink.store, &p->store, e);
     if (rc == 0)
-        rc = store_identity(p->store, site, sizeof(site), id, sizeof(id), e);
+        rc = store_facts(p->store, &f, e);
     if (rc == 0 && p->sink.stream[0])
-        rc = publisher_new(&p->sink, p->store, site, id, &p->publisher, e);
+        rc = publisher_new(&p->sink, p->store, f.site, f.store_id, &p->publisher, e);
     if (rc == 0 && p->sink.status)
-        rc = telemetry_new(&p->sink, site, "0.1", &p->telemetry, e);
+        rc = telemetry_new(&p->sink, f.site, "0.1", &p->telemetry, e);
     if (rc == 0)
         rc = watcher_new(p->sink.socket, &p->watcher, e);
     return rc;

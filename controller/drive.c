@@ -1,0 +1,68 @@
+/* A drive, read only. Bus thread writes its snapshot, others read it. */
+#include "controller/drive.h"
+#include "controller/image.h"
+#include "controller/snapshot.h"
+#include <stdlib.h>
+
+struct drive {
+    const char *name;
+    struct image image;
+    struct drive_view own, shared;
+    struct snapshot_lock lock;
+};
+
+int drive_new(const struct drive_options *o, struct drive **ret, struct err *e)
+{
+    struct drive *d = calloc(1, sizeof(*d));
+    if (!d)
+        return err_set(e, ERR_NOMEM, "no memory for drive %s", o->name);
+    d->name = o->name;
+    int rc = image_init(&d->image, o->map, o->unit, o->period_ms, e);
+    if (rc < 0) {
+        free(d);
+        return rc;
+    }
+    *ret = d;
+    return 0;
+}
+
+void drive_free(struct drive *d)
+{
+    free(d);
+}
+
+static bool want(void *self, struct mono now, struct want *ret, struct mono *ret_wake)
+{
+    struct drive *d = self;
+    return image_want(&d->image, now, ret, ret_wake);
+}
+
+static int64_t role(const struct reading *r, enum map_role id)
+{
+    return r->quality[id] == QUALITY_GOOD ? r->value[id] : 0;
+}
+
+static void reply(void *self, const struct want *w, const struct reply *r, struct mono now)
+{
+    struct drive *d = self;
+    struct reading got;
+    if (image_reply(&d->image, w, r, now, &got))
+        d->own = (struct drive_view){.good = got.quality[ROLE_DRIVE_RUNNING] == QUALITY_GOOD,
+                                     .running = role(&got, ROLE_DRIVE_RUNNING) != 0,
+                                     .fault = role(&got, ROLE_DRIVE_FAULT),
+                                     .speed_mhz = role(&got, ROLE_DRIVE_SPEED),
+                                     .current_ma = role(&got, ROLE_DRIVE_CURRENT),
+                                     .at = r->got};
+    d->own.link_up = d->image.link_up;
+    snapshot_write(&d->lock, &d->shared, &d->own, sizeof(d->own));
+}
+
+struct device drive_device(struct drive *d)
+{
+    return (struct device){.name = d->name, .unit = d->image.unit, .want = want, .reply = reply, .self = d};
+}
+
+void drive_get(const struct drive *d, struct drive_view *ret)
+{
+    snapshot_read(&d->lock, &d->shared, ret, sizeof(*ret));
+}

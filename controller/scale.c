@@ -1,0 +1,114 @@
+/* A scale behind a register map. The indicator is the trade reading: its values and its frame are passed
+ * on as they came. Bus thread writes the snapshot, others read it.
+ * 1. A reading whose status or weight is not good is shown as not good, never as the last good one.
+ * 2. frozen: the same words for so long while the indicator says that it moves, which none does. */
+#include "controller/scale.h"
+#include "controller/image.h"
+#include "controller/snapshot.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define FROZEN_MS 5000
+
+struct scale {
+    const char *name;
+    struct image image;
+    struct scale_view own, shared;
+    struct snapshot_lock lock;
+    uint16_t before[IMAGE_WORDS];
+    struct mono changed;
+};
+
+int scale_new(const struct scale_options *o, struct scale **ret, struct err *e)
+{
+    struct scale *s = calloc(1, sizeof(*s));
+    if (!s)
+        return err_set(e, ERR_NOMEM, "no memory for scale %s", o->name);
+    s->name = o->name;
+    int rc = image_init(&s->image, o->map, o->unit, o->period_ms ? o->period_ms : 100, e);
+    if (rc < 0) {
+        free(s);
+        return rc;
+    }
+    *ret = s;
+    return 0;
+}
+
+void scale_free(struct scale *s)
+{
+    free(s);
+}
+
+static bool want(void *self, struct mono now, struct want *ret, struct mono *ret_wake)
+{
+    struct scale *s = self;
+    return image_want(&s->image, now, ret, ret_wake);
+}
+
+static int64_t value(const struct reading *r, enum map_role id)
+{
+    return r->quality[id] == QUALITY_GOOD ? r->value[id] : 0;
+}
+
+static bool flag(const struct reading *r, enum map_role id)
+{
+    return value(r, id) != 0;
+}
+
+/* Invariant 2. */
+static bool is_frozen(struct scale *s, bool stable, struct mono at)
+{
+    size_t n = map_image_words(s->image.map) * sizeof(uint16_t);
+    if (s->changed.ns == 0 || stable || memcmp(s->before, s->image.words, n) != 0)
+        s->changed = at;
+    memcpy(s->before, s->image.words, n);
+    return mono_since_ms(at, s->changed) >= FROZEN_MS;
+}
+
+static void take(struct scale *s, const struct reading *r, const struct reply *a)
+{
+    struct scale_view v = {
+        .good = r->quality[ROLE_SCALE_NET] == QUALITY_GOOD && r->quality[ROLE_SCALE_STABLE] == QUALITY_GOOD,
+        .stable = flag(r, ROLE_SCALE_STABLE),
+        .over = flag(r, ROLE_SCALE_OVER),
+        .under = flag(r, ROLE_SCALE_UNDER),
+        .error = flag(r, ROLE_SCALE_ERROR) || flag(r, ROLE_SCALE_ALARM),
+        .centre_zero = flag(r, ROLE_SCALE_CENTRE_ZERO),
+        .zero_required = flag(r, ROLE_SCALE_ZERO_REQUIRED),
+        .net_mode = flag(r, ROLE_SCALE_NET_MODE),
+        .seal_open = flag(r, ROLE_SCALE_SEAL_OPEN),
+        .net_mg = value(r, ROLE_SCALE_NET),
+        .gross_mg = r->quality[ROLE_SCALE_GROSS] == QUALITY_GOOD ? r->value[ROLE_SCALE_GROSS]
+                                                                 : value(r, ROLE_SCALE_NET),
+        .alibi = value(r, ROLE_SCALE_ALIBI),
+        .at = a->got,
+        .wall = s->image.wall,
+        .reads = s->own.reads + 1,
+    };
+    v.tare_mg = r->quality[ROLE_SCALE_TARE] == QUALITY_GOOD ? r->value[ROLE_SCALE_TARE] : v.gross_mg - v.net_mg;
+    v.frozen = is_frozen(s, v.stable, a->got);
+    size_t n = map_image_words(s->image.map);
+    v.raw_n = (uint16_t)(n > 64 ? 64 : n);
+    memcpy(v.raw, s->image.words, v.raw_n * sizeof(uint16_t));
+    s->own = v;
+}
+
+static void reply(void *self, const struct want *w, const struct reply *r, struct mono now)
+{
+    struct scale *s = self;
+    struct reading got;
+    if (image_reply(&s->image, w, r, now, &got))
+        take(s, &got, r);
+    s->own.link_up = s->image.link_up;
+    snapshot_write(&s->lock, &s->shared, &s->own, sizeof(s->own));
+}
+
+struct device scale_device(struct scale *s)
+{
+    return (struct device){.name = s->name, .unit = s->image.unit, .want = want, .reply = reply, .self = s};
+}
+
+void scale_get(const struct scale *s, struct scale_view *ret)
+{
+    snapshot_read(&s->lock, &s->shared, ret, sizeof(*ret));
+}
