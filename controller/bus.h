@@ -25,3 +25,7 @@ struct bus_counters {
     uint32_t open_breakers;
 };
 void bus_counters(const struct bus *b, struct bus_counters *ret);
+/* The device of that unit lets these words be written. */
+bool bus_may_write(const struct bus *b, uint8_t unit, uint16_t addr, uint16_t n);
+/* Clean stop: from now on only last words are asked for; bus_next then ends with wake MONO_NEVER. */
+void bus_goodbye(struct bus *b);

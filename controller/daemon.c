@@ -165,6 +165,7 @@ static int setup_line(struct daemon *d, struct daemon_line *l, const struct conf
                              .poll_ms = (uint32_t)cfg->poll_ms,
                              .map = cfg->map,
                              .news_fd = d->news_fd,
+                             .serial = cfg->at.serial[0] != 0,
                              .ack = &l->ack};
     l->cfg = cfg;
     json_t *facts = json_pack("{s:s,s:s,s:s,s:s,s:i}", "map", map_id(cfg->map), "map_version",

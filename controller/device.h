@@ -19,7 +19,8 @@ struct want {
     uint16_t tag;          /* the device's own, comes back untouched */
 };
 /* rc: 0; ERR_EXCEPTION (exception holds the code; the link is fine); ERR_TIMEOUT; ERR_LINK; ERR_ECHO
- * (the device confirmed something else than what was written: not confirmed). */
+ * (the device confirmed something else than what was written: not confirmed); ERR_PROTOCOL (what came
+ * is no answer to this request); ERR_DENIED (a write outside the device's window: never sent). */
 struct reply {
     int rc;
     uint8_t exception;
@@ -32,6 +33,12 @@ struct device {
     uint8_t unit;
     /* false: nothing to ask before *ret_wake. true: *ret is due now. */
     bool (*want)(void *self, struct mono now, struct want *ret, struct mono *ret_wake);
+    /* The answer to the want that was given last. A want that was given may also never be executed:
+     * want() changes nothing that a second call would not bring again. */
     void (*reply)(void *self, const struct want *w, const struct reply *r, struct mono now);
+    /* The closed window of what may be written; NULL: nothing. */
+    bool (*may_write)(void *self, uint16_t addr, uint16_t n);
+    /* At a clean stop: from now on want() gives only the last words. NULL: has none. */
+    void (*goodbye)(void *self);
     void *self;
 };

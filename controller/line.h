@@ -17,6 +17,7 @@ struct line_options {
     const struct map *map;
     struct ring *news, *orders; /* news: ≥ 4096 records; the line never blocks on a full one */
     int news_fd;          /* eventfd that wakes main; −1 in tests */
+    bool serial;          /* on RTU whole headers are read with 33 words (rule 12) */
     struct line_ack *ack;
     struct item_line_state state; /* from the record */
     const struct plan *plan;      /* to start with, never NULL */

@@ -16,7 +16,11 @@ struct link_options {
 };
 int link_new(const struct link_options *o, struct link **ret, struct err *e); /* opens nothing yet */
 void link_free(struct link *l);
-/* Executes one transaction, connecting first when needed and due. ret->rc as in device.h; ERR_LINK
- * while the backoff runs (returns at once). Serial ports are taken with flock and TIOCEXCL. */
+/* The closed window: a write goes out only when `may` agrees; without a guard none goes out. */
+void link_guard(struct link *l, bool (*may)(void *ctx, uint8_t unit, uint16_t addr, uint16_t n), void *ctx);
+/* Executes one transaction, connecting first when needed and due (at most 300 ms more). ret->rc as in
+ * device.h; ERR_LINK while the backoff runs (returns at once). The deadline is w->timeout_ms after the
+ * call, on RTU plus the time of both frames on the wire. Serial ports are taken with flock and
+ * TIOCEXCL. */
 void link_do(struct link *l, const struct want *w, struct reply *ret);
 bool link_up(const struct link *l);

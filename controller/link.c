@@ -1,0 +1,347 @@
+/* One Modbus connection, TCP or RTU, over libmodbus 3.1.6; the only file that knows modbus.h.
+ * Thread: the bus thread that owns it. Owns: the libmodbus context, its descriptor, the port's lock.
+ *
+ * libmodbus connects, keeps the serial port, adds and checks the RTU's CRC and deframes with one hard
+ * deadline (byte timeout 0, no recovery mode). It is not asked to judge: it accepts TCP answers with a
+ * wrong unit, protocol or length and FC16 answers with a wrong address, and its raw requests carry
+ * transaction 0. So the MBAP header is ours, both ways, and frame.c compares what follows it.
+ *
+ * 1. A reply counts only if transaction, protocol, length, unit and PDU are those of the request.
+ * 2. On TCP every failure but an exception closes the connection with a reset: no late reply can reach
+ *    a later request, and no unsent write can burst out after the cable is plugged in again. Whole
+ *    repeats of earlier transactions are passed over.
+ * 3. On RTU a failure makes the line dirty: nothing is sent before it has been drained to silence.
+ *    Only a port that is gone is closed.
+ * 4. No call outlasts its deadline; connecting has a deadline of its own, CONNECT_MS.
+ * 5. Nothing is written that the guard does not allow.
+ * way: 3/12 link */
+#include "controller/link.h"
+#include "controller/frame.h"
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/serial.h>
+#include <modbus/modbus.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    CONNECT_MS = 300,
+    BACKOFF_FIRST_MS = 100,
+    BACKOFF_LAST_MS = 5000,
+    MBAP = 7,
+    REPEATS_MAX = 8,
+    DRAIN_MAX_MS = 200,
+};
+
+struct link {
+    struct link_options o;
+    modbus_t *mb;
+    bool (*may)(void *ctx, uint8_t unit, uint16_t addr, uint16_t n);
+    void *may_ctx;
+    bool up, dirty;
+    int lock_fd;          /* serial: holds the flock */
+    struct mono retry;    /* not before, while down */
+    uint32_t backoff_ms;  /* the last wait; 0: the last transaction was good */
+    uint32_t dice;        /* jitter */
+    uint16_t tid, sent_n; /* of this connection: last transaction, how many (saturating) */
+};
+
+static bool is_serial(const struct link *l)
+{
+    return l->o.serial[0] != 0;
+}
+
+int link_new(const struct link_options *o, struct link **ret, struct err *e)
+{
+    struct in_addr a;
+    if (!o->serial[0] && inet_pton(AF_INET, o->host, &a) != 1)
+        return err_set(e, ERR_RANGE, "\"%s\" is no numeric IPv4 address", o->host);
+    struct link *l = calloc(1, sizeof(*l));
+    if (!l)
+        return err_set(e, ERR_NOMEM, "no memory for a link");
+    l->o = *o;
+    l->lock_fd = -1;
+    l->dice = (uint32_t)mono_now().ns | 1;
+    l->tid = (uint16_t)(l->dice >> 8);
+    l->mb = is_serial(l) ? modbus_new_rtu(o->serial, (int)o->baud, o->parity, 8, o->stop_bits)
+                         : modbus_new_tcp(o->host, o->port);
+    if (!l->mb) {
+        const char *why = modbus_strerror(errno);
+        free(l);
+        return err_set(e, ERR_RANGE, "%s: %s", o->serial[0] ? o->serial : o->host, why);
+    }
+    modbus_set_byte_timeout(l->mb, 0, 0); /* invariant 4 */
+    *ret = l;
+    return 0;
+}
+
+void link_guard(struct link *l, bool (*may)(void *ctx, uint8_t unit, uint16_t addr, uint16_t n), void *ctx)
+{
+    l->may = may;
+    l->may_ctx = ctx;
+}
+
+bool link_up(const struct link *l)
+{
+    return l->up;
+}
+
+static void drop(struct link *l)
+{
+    if (l->up)
+        modbus_close(l->mb);
+    if (l->lock_fd >= 0)
+        close(l->lock_fd);
+    l->lock_fd = -1;
+    l->up = false;
+}
+
+void link_free(struct link *l)
+{
+    if (!l)
+        return;
+    drop(l);
+    modbus_free(l->mb);
+    free(l);
+}
+
+/* Invariant 2: a reset, so that nothing unsent survives. */
+static void drop_failed(struct link *l)
+{
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+    if (l->up && !is_serial(l))
+        (void)setsockopt(modbus_get_socket(l->mb), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    drop(l);
+}
+
+/* 100 ms, doubling to 5 s, each a quarter shorter or longer by chance. */
+static void back_off(struct link *l)
+{
+    l->backoff_ms = l->backoff_ms == 0 ? BACKOFF_FIRST_MS : l->backoff_ms * 2;
+    if (l->backoff_ms > BACKOFF_LAST_MS)
+        l->backoff_ms = BACKOFF_LAST_MS;
+    l->dice = l->dice * 1664525u + 1013904223u;
+    uint32_t percent = 75 + (l->dice >> 16) % 51;
+    l->retry = mono_add_ms(mono_now(), (int64_t)l->backoff_ms * percent / 100);
+}
+
+static void set_timeout(struct link *l, int64_t ns)
+{
+    if (ns < 1000)
+        ns = 1000;
+    modbus_set_response_timeout(l->mb, (uint32_t)(ns / 1000000000), (uint32_t)(ns % 1000000000 / 1000));
+}
+
+static void tune_socket(int fd, uint32_t timeout_ms)
+{
+    int on = 1, idle = 5, every = 2, count = 3;
+    unsigned user_ms = timeout_ms * 2;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof(every));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms));
+}
+
+/* The lock stands before libmodbus opens the port, so that a port in use keeps its settings. */
+static bool lock_port(struct link *l)
+{
+    l->lock_fd = open(l->o.serial, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    return l->lock_fd >= 0 && flock(l->lock_fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static void tune_port(int fd)
+{
+    struct serial_struct s;
+    (void)ioctl(fd, TIOCEXCL);
+    if (ioctl(fd, TIOCGSERIAL, &s) == 0) { /* USB adapters hold bytes back for 16 ms otherwise */
+        s.flags = (int)((unsigned)s.flags | ASYNC_LOW_LATENCY);
+        (void)ioctl(fd, TIOCSSERIAL, &s);
+    }
+}
+
+static bool connect_link(struct link *l, uint32_t timeout_ms)
+{
+    if (!mono_reached(mono_now(), l->retry))
+        return false;
+    set_timeout(l, (int64_t)CONNECT_MS * 1000000);
+    if ((is_serial(l) && !lock_port(l)) || modbus_connect(l->mb) < 0) {
+        drop(l);
+        back_off(l);
+        return false;
+    }
+    int fd = modbus_get_socket(l->mb);
+    assert(fd >= 0 && fd < FD_SETSIZE); /* libmodbus selects */
+    if (is_serial(l))
+        tune_port(fd);
+    else
+        tune_socket(fd, timeout_ms);
+    l->up = true;
+    l->dirty = is_serial(l);
+    l->sent_n = 0;
+    return true;
+}
+
+/* ---- TCP ---- */
+
+static int tcp_send(struct link *l, const struct want *w)
+{
+    uint8_t adu[MBAP + FRAME_PDU_MAX];
+    size_t n = frame_request(w, adu + MBAP);
+    l->tid++;
+    if (l->sent_n < UINT16_MAX / 2)
+        l->sent_n++;
+    adu[0] = (uint8_t)(l->tid >> 8);
+    adu[1] = (uint8_t)l->tid;
+    adu[2] = adu[3] = 0;
+    adu[4] = (uint8_t)((n + 1) >> 8);
+    adu[5] = (uint8_t)(n + 1);
+    adu[6] = w->unit;
+    ssize_t sent = send(modbus_get_socket(l->mb), adu, MBAP + n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent == (ssize_t)(MBAP + n) ? 0 : ERR_LINK;
+}
+
+/* One whole frame before `until`: 0 and its transaction, or an error. */
+static int tcp_receive(struct link *l, struct mono until, uint8_t adu[MODBUS_TCP_MAX_ADU_LENGTH], size_t *ret_n,
+                       uint16_t *ret_tid)
+{
+    set_timeout(l, mono_since_ns(until, mono_now()));
+    int n = modbus_receive_confirmation(l->mb, adu);
+    if (n < 0)
+        return errno == ETIMEDOUT ? ERR_TIMEOUT : errno == EMBBADDATA ? ERR_PROTOCOL : ERR_LINK;
+    if (n < MBAP + 2 || adu[2] || adu[3] || (adu[4] << 8 | adu[5]) != n - (MBAP - 1))
+        return ERR_PROTOCOL; /* framing is lost */
+    *ret_n = (size_t)n;
+    *ret_tid = (uint16_t)(adu[0] << 8 | adu[1]);
+    return 0;
+}
+
+static int tcp_do(struct link *l, const struct want *w, struct reply *ret)
+{
+    uint8_t adu[MODBUS_TCP_MAX_ADU_LENGTH];
+    struct mono until = mono_add_ms(ret->sent, w->timeout_ms);
+    int rc = tcp_send(l, w);
+    for (int i = 0; rc == 0 && i < REPEATS_MAX; i++) {
+        size_t n;
+        uint16_t tid;
+        rc = tcp_receive(l, until, adu, &n, &tid);
+        if (rc == 0 && tid == l->tid) /* invariant 1 */
+            return adu[MBAP - 1] == w->unit ? frame_reply(w, adu + MBAP, n - MBAP, ret) : ERR_PROTOCOL;
+        if (rc == 0 && (uint16_t)(l->tid - tid) >= l->sent_n)
+            rc = ERR_PROTOCOL; /* never sent on this connection */
+        if (rc == 0 && mono_reached(mono_now(), until))
+            rc = ERR_TIMEOUT;
+    }
+    return rc == 0 ? ERR_PROTOCOL : rc;
+}
+
+/* ---- RTU ---- */
+
+static int64_t chars_ns(const struct link *l, size_t n)
+{
+    return (int64_t)n * 11 * 1000000000 / (l->o.baud ? l->o.baud : 9600);
+}
+
+/* Invariant 3. Reads until nothing came for four times t3.5, at least 20 ms: 0, ERR_TIMEOUT while it
+ * goes on talking, ERR_LINK when the port is gone. */
+static int drain(struct link *l)
+{
+    uint8_t junk[256];
+    int64_t quiet_ns = chars_ns(l, 14) > 20000000 ? chars_ns(l, 14) : 20000000;
+    struct mono end = mono_add_ms(mono_now(), DRAIN_MAX_MS);
+    struct pollfd p = {.fd = modbus_get_socket(l->mb), .events = POLLIN};
+    struct timespec t = {.tv_sec = quiet_ns / 1000000000, .tv_nsec = quiet_ns % 1000000000};
+    while (!mono_reached(mono_now(), end)) {
+        int rc = ppoll(&p, 1, &t, NULL);
+        if (rc == 0)
+            return 0;
+        if (rc > 0 && read(p.fd, junk, sizeof(junk)) <= 0)
+            return ERR_LINK;
+    }
+    return ERR_TIMEOUT;
+}
+
+static int rtu_error(int error)
+{
+    switch (error) {
+    case ETIMEDOUT: return ERR_TIMEOUT;
+    case EMBBADDATA:
+    case EMBBADCRC:
+    case EMBBADSLAVE: return ERR_PROTOCOL;
+    default: return ERR_LINK;
+    }
+}
+
+static int rtu_do(struct link *l, const struct want *w, struct reply *ret)
+{
+    uint8_t adu[MODBUS_TCP_MAX_ADU_LENGTH], req[1 + FRAME_PDU_MAX];
+    int rc = l->dirty ? drain(l) : 0;
+    if (rc < 0)
+        return rc;
+    l->dirty = false;
+    req[0] = w->unit;
+    size_t n = 1 + frame_request(w, req + 1);
+    modbus_set_slave(l->mb, w->unit);
+    modbus_flush(l->mb);
+    ret->sent = mono_now();
+    set_timeout(l, (int64_t)w->timeout_ms * 1000000 + chars_ns(l, n + 2 + frame_reply_size(w) + 3));
+    if (modbus_send_raw_request(l->mb, req, (int)n) < 0)
+        return rtu_error(errno);
+    int got = modbus_receive_confirmation(l->mb, adu);
+    if (got < 0)
+        return rtu_error(errno);
+    if (got < 5 || adu[0] != w->unit) /* invariant 1; 0: an answer of another unit */
+        return ERR_PROTOCOL;
+    return frame_reply(w, adu + 1, (size_t)got - 3, ret);
+}
+
+/* ---- both ---- */
+
+static bool may_send(const struct link *l, const struct want *w)
+{
+    if (w->fc == 3 || w->fc == 4)
+        return true;
+    uint16_t addr = w->fc == 23 ? w->waddr : w->addr, n = w->fc == 23 ? w->wn : w->n;
+    return l->may && l->may(l->may_ctx, w->unit, addr, n);
+}
+
+static void failed(struct link *l, int rc)
+{
+    if (is_serial(l) && rc != ERR_LINK) {
+        l->dirty = true;
+        return;
+    }
+    drop_failed(l);
+    back_off(l);
+}
+
+void link_do(struct link *l, const struct want *w, struct reply *ret)
+{
+    ret->n = 0;
+    ret->exception = 0;
+    ret->sent = mono_now();
+    if (!may_send(l, w)) {
+        ret->rc = ERR_DENIED; /* invariant 5 */
+    } else if (!l->up && !connect_link(l, w->timeout_ms)) {
+        ret->rc = ERR_LINK;
+    } else {
+        ret->sent = mono_now();
+        ret->rc = is_serial(l) ? rtu_do(l, w, ret) : tcp_do(l, w, ret);
+        if (ret->rc == 0 || ret->rc == ERR_EXCEPTION)
+            l->backoff_ms = 0;
+        else
+            failed(l, ret->rc);
+    }
+    ret->got = mono_now();
+}

@@ -1,0 +1,307 @@
+/* Epochs: rules 1 to 3 of the contract as one table, phase by event. Pure; bus thread.
+ *
+ * 1. An item belongs to (epoch, seq); nothing read under one epoch is handed over under another.
+ * 2. An epoch is proposed only after it was committed, and only for the nonce that was read.
+ * 3. What was shown and cannot be had any more is a gap with its bounds before the epoch is left.
+ * 4. Quarantine ends only by a person at the PLC: EPOCH 0. */
+#include "controller/mailbox_state.h"
+#include <assert.h>
+
+static bool same_layout(const struct mailbox *m, const struct mb_header *h)
+{
+    return h->ring_n == m->hdr.ring_n && h->slot_m == m->hdr.slot_m;
+}
+
+static bool went_back(uint32_t now, uint32_t before)
+{
+    return after(before, now);
+}
+
+static enum event event_attached(const struct mailbox *m, const struct mb_header *h)
+{
+    if (!same_layout(m, h) || went_back(h->head_seq, m->head_seen) ||
+        went_back(h->out_head, m->out_seen))
+        return EV_CONFLICT;
+    return h->boot_nonce == m->nonce ? EV_SAME : EV_REBOOT;
+}
+
+static enum event event_of_record(const struct mailbox *m, const struct mb_header *h)
+{
+    const struct item_line_state *rec = &m->rec;
+    if (went_back(h->head_seq, rec->seq) || went_back(h->out_head, rec->out))
+        return EV_CONFLICT;
+    if (rec->epoch_seen && rec->boot_nonce && rec->boot_nonce != h->boot_nonce &&
+        went_back(h->head_seq, rec->head_seen))
+        return EV_CONFLICT;
+    return EV_OURS;
+}
+
+enum event epoch_event(const struct mailbox *m, const struct mb_header *h)
+{
+    if (h->epoch == 0)
+        return EV_ZERO;
+    if (m->epoch && h->epoch == m->epoch)
+        return event_attached(m, h);
+    if (h->epoch == m->rec.epoch)
+        return event_of_record(m, h);
+    return EV_UNKNOWN;
+}
+
+/* Nothing changes: such a header needs no second one. */
+bool epoch_steady(const struct mailbox *m, enum event ev, const struct mb_header *h)
+{
+    switch (m->phase) {
+    case BLIND: return false;
+    case UNASSIGNED: return ev == EV_ZERO && h->boot_nonce == m->nonce;
+    case OPENING: return ev == EV_UNKNOWN && h->epoch == m->told_epoch && h->boot_nonce == m->told_nonce;
+    case CHECKING:
+    case ADOPTING:
+    case RUNNING: return ev == EV_SAME;
+    case QUARANTINE: return ev != EV_ZERO;
+    case PHASES: break;
+    }
+    return false;
+}
+
+/* ---- actions ---- */
+
+typedef void action(struct mailbox *m, const struct mb_header *h, struct mono now);
+
+static void nothing(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    (void)m;
+    (void)h;
+    (void)now;
+}
+
+static void never(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    (void)m;
+    (void)h;
+    (void)now;
+    assert(!"an event that this phase cannot have");
+}
+
+/* Invariant 3. */
+static void leave(struct mailbox *m, const char *cause)
+{
+    items_lose(m, m->head_seen, cause);
+    outcomes_lose(m, m->out_seen, cause);
+    m->epoch = 0;
+    m->adopt = m->successor = false;
+    m->host_dirty = true;
+}
+
+static void unassign(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    (void)now;
+    if (m->phase == UNASSIGNED && m->nonce == h->boot_nonce)
+        return;
+    m->phase = UNASSIGNED;
+    m->nonce = h->boot_nonce;
+    m->proposal = 0;
+    m->own_write = false;
+    m->host_dirty = true;
+    if (m->rec.epoch && !m->rec.epoch_seen && m->rec.epoch_nonce == h->boot_nonce)
+        m->proposal = m->rec.epoch; /* committed before our own restart, never shown (rule 1) */
+    else
+        tell_epoch(m, NEWS_EPOCH_WANTED, h);
+}
+
+static void lose_epoch(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    leave(m, "epoch-lost");
+    unassign(m, h, now);
+}
+
+static void release(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    tell_alarm(m, NEWS_QUARANTINE_OVER, "quarantine", "The mailbox was cleared at the PLC", 0);
+    unassign(m, h, now);
+}
+
+static void take_proposal(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    (void)h;
+    (void)now;
+    if (m->rec.epoch_nonce != m->nonce)
+        return; /* invariant 2: the PLC has started again; the next order is for its new nonce */
+    m->proposal = m->rec.epoch;
+    m->host_dirty = true;
+}
+
+static void attach(struct mailbox *m, const struct mb_header *h, uint32_t epoch)
+{
+    m->epoch = epoch;
+    m->nonce = h->boot_nonce;
+    m->ring_n = h->ring_n;
+    m->head_seen = h->head_seq;
+    m->out_seen = h->out_head;
+    m->proposal = 0;
+    m->host_dirty = true;
+    items_start(m, m->rec.seq);
+    outcomes_start(m, m->rec.out);
+}
+
+static void first_shown(struct mailbox *m, const struct mb_header *h)
+{
+    uint32_t overwritten = h->oldest_seq - 1;
+    m->rec.epoch_seen = true;
+    tell_epoch(m, NEWS_EPOCH_SHOWN, h);
+    if (h->lost_count > overwritten) /* rule 2: what passed unnumbered */
+        tell_gap(m, GAP_ITEMS, 0, 0, h->lost_count - overwritten, "lost-before-first");
+}
+
+static void take_ours(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    bool fresh = m->phase == UNASSIGNED && m->proposal == h->epoch;
+    (void)now;
+    attach(m, h, m->rec.epoch);
+    if (!m->rec.epoch_seen)
+        first_shown(m, h);
+    m->adopt = !fresh;
+    m->phase = fresh ? RUNNING : CHECKING;
+    if (!fresh)
+        items_compare(m);
+}
+
+static void ask_to_open(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    (void)now;
+    if (m->phase == OPENING && h->epoch == m->told_epoch && h->boot_nonce == m->told_nonce)
+        return;
+    m->phase = OPENING;
+    m->proposal = 0;
+    m->told_epoch = h->epoch;
+    m->told_nonce = h->boot_nonce;
+    m->told_oldest = h->oldest_seq;
+    m->told_out = h->out_head > h->ring_n ? h->out_head - h->ring_n : 0;
+    tell_epoch(m, NEWS_EPOCH_UNKNOWN, h);
+}
+
+static void lose_and_ask(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    leave(m, "epoch-lost");
+    ask_to_open(m, h, now);
+}
+
+static void lose_and_take(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    leave(m, "epoch-lost");
+    take_ours(m, h, now);
+}
+
+static void open_unknown(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    (void)now;
+    m->rec = (struct item_line_state){.epoch = m->told_epoch,
+                                      .epoch_nonce = m->told_nonce,
+                                      .epoch_seen = true,
+                                      .seq = m->told_oldest - 1,
+                                      .out = m->told_out,
+                                      .boot_nonce = m->told_nonce,
+                                      .head_seen = h->head_seq};
+    attach(m, h, m->told_epoch);
+    m->adopt = true;
+    m->phase = CHECKING;
+    if (m->told_out)
+        tell_gap(m, GAP_OUTCOMES, 1, m->told_out, m->told_out, "unknown-epoch");
+    header_soon(m, now);
+}
+
+static void recheck(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    (void)now;
+    m->nonce = h->boot_nonce;
+    m->successor = true;
+    m->phase = CHECKING;
+    m->own_write = false;
+    items_compare(m);
+}
+
+static void checked(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    (void)now;
+    bool slots = m->adopt && !(h->state & MB_TABLE_MODE) && after(m->covered, m->handed);
+    m->phase = slots ? ADOPTING : RUNNING;
+    m->adopt_next = after(h->oldest_seq, m->handed + 1) ? h->oldest_seq : m->handed + 1;
+    m->adopt_last = m->covered;
+    if (slots && after(m->adopt_next, m->adopt_last))
+        m->phase = RUNNING;
+    if (m->phase == RUNNING)
+        m->adopt = false;
+    m->host_dirty = true;
+}
+
+static void adopted(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    (void)h;
+    (void)now;
+    m->adopt = false;
+    m->phase = RUNNING;
+    m->host_dirty = true;
+}
+
+static void quarantine(struct mailbox *m, const char *code, const char *text, uint32_t seq)
+{
+    if (m->epoch)
+        leave(m, "quarantine");
+    m->phase = QUARANTINE;
+    m->proposal = 0;
+    m->host_dirty = true;
+    tell_alarm(m, NEWS_QUARANTINE, code, text, seq);
+}
+
+static void conflict(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    (void)now;
+    quarantine(m, "epoch-conflict",
+               "The PLC is behind what is recorded: clear its mailbox by hand (EPOCH 0), then go on", h->head_seq);
+}
+
+static void differs(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    (void)now;
+    quarantine(m, "record-differs",
+               "The PLC holds other items under recorded numbers: clear its mailbox by hand (EPOCH 0), then go on",
+               h->oldest_seq);
+}
+
+/* No holes. Headers first, then orders, then what reading brought. */
+static action *const table[PHASES][EVENTS] = {
+    /*               ZERO        SAME     REBOOT   OURS          UNKNOWN       CONFLICT
+     *               PROPOSE        OPEN          CHECKED  ADOPTED  DIFFERS */
+    [BLIND] =      {unassign,   never,   never,   take_ours,    ask_to_open,  conflict,
+                    nothing,       nothing,      never,   never,   never},
+    [UNASSIGNED] = {unassign,   never,   never,   take_ours,    ask_to_open,  conflict,
+                    take_proposal, nothing,      never,   never,   never},
+    [OPENING] =    {unassign,   never,   never,   take_ours,    ask_to_open,  conflict,
+                    nothing,       open_unknown, never,   never,   never},
+    [CHECKING] =   {lose_epoch, nothing, recheck, lose_and_take, lose_and_ask, conflict,
+                    nothing,       nothing,      checked, never,   differs},
+    [ADOPTING] =   {lose_epoch, nothing, recheck, lose_and_take, lose_and_ask, conflict,
+                    nothing,       nothing,      never,   adopted, differs},
+    [RUNNING] =    {lose_epoch, nothing, recheck, lose_and_take, lose_and_ask, conflict,
+                    nothing,       nothing,      never,   never,   differs},
+    [QUARANTINE] = {release,    nothing, nothing, nothing,      nothing,      nothing,
+                    nothing,       nothing,      never,   never,   never},
+};
+
+void epoch_step(struct mailbox *m, enum event ev, const struct mb_header *h, struct mono now)
+{
+    table[m->phase][ev](m, h, now);
+}
+
+void mailbox_order_epoch(struct mailbox *m, uint32_t epoch, uint32_t nonce)
+{
+    if (epoch == 0 || (epoch == m->rec.epoch && m->rec.epoch_seen))
+        return;
+    m->rec = (struct item_line_state){.epoch = epoch, .epoch_nonce = nonce};
+    epoch_step(m, EV_PROPOSE, &m->hdr, m->last_header);
+}
+
+void mailbox_order_open(struct mailbox *m, uint32_t epoch)
+{
+    if (m->phase == OPENING && epoch == m->told_epoch)
+        epoch_step(m, EV_OPEN, &m->hdr, m->last_header);
+}
