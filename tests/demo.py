@@ -59,7 +59,7 @@ class Demo:
         with s.control() as c:
             c.call("coop.set", name_zh="演示合作社", name_en="Demonstration Cooperative", contact="0635-0000000",
                    township_zh="演示镇", township_en="Demonstration Township")
-            self.farmers = [c.call("farmer.add", name=f"示例农户{i}", initials=f"slnh{i}", township_zh="演示镇",
+            self.farmers = [c.call("farmer.add", name=f"示例农户{i}", initials="slnh" + "abc"[i], township_zh="演示镇",
                                    township_en="Demonstration Township")["pid"] for i in (1, 2)]
             self.worker = c.call("worker.add", name="示例工人", initials="slgr")["pid"]
             c.call("product.add", product="dangshen-lu", crop="codonopsis", gtin="06901234567892",
@@ -160,7 +160,7 @@ class Demo:
         with self.shed.control() as c:
             r = c.call("hand.close", task=task)
         self.say(f"  by hand: {out_mg / 1e6:.3f} kg out, loss {left / 1e6:.3f} kg")
-        graded = next(l for l in r["lots"] if l.get("grade") == "1")
+        graded = next(l for l in r["returns"] if l.get("grade") == "1")
         self.boxes.append(self.weigh(out_mg * 40 // 100 // E_MG * E_MG, "box", lot=graded["lot"])["box"])
 
     # ---- the end

@@ -19,9 +19,9 @@ class Shed:
 
     def __init__(self, run, build=None, seed=1, rate=10, site="shed", crop="codonopsis", sorter=None,
                  poll_ms=5, outlets=5, env=None):
-        self.run = pathlib.Path(run)
+        self.run = pathlib.Path(run).resolve()
         self.run.mkdir(parents=True, exist_ok=True)
-        self.build = pathlib.Path(build or os.environ.get("LOTLINE_BUILD", ROOT / "build"))
+        self.build = pathlib.Path(build or os.environ.get("LOTLINE_BUILD", ROOT / "build")).resolve()
         self.seed, self.rate, self.site, self.crop = seed, rate, site, crop
         self.poll_ms, self.outlets, self.env = poll_ms, outlets, env or {}
         self.sorter_options = sorter or {}
