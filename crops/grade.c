@@ -1,8 +1,9 @@
-/* One item's measures → its grade and why. Pure: no clock, no state but the tally that is given, no
+/* One item's measures → its grade and why.  way: 5/12 measures to grade
+ * Pure: no clock, no state but the tally that is given, no
  * allocation; any thread, and again in replay and what-if.
  * Invariants: 1. exactly one grade, or GRADE_NONE with a reason; 2. what is not known to be good is
  * not graded; 3. an item only ever moves down from the grade its measures give; 4. the last grade
- * takes every defect that is tolerated anywhere.  way: 5/12 measures to grade */
+ * takes every defect that is tolerated anywhere. */
 #include "crops/grade.h"
 #include "base/num.h"
 #include "crops/crop_parts.h"

@@ -1,7 +1,8 @@
-/* Registers → measures: types, byte orders, slices, flags, scales, and weights whose decimals and
+/* Registers → measures.  way: 2/12 register to measure
+ * Types, byte orders, slices, flags, scales, and weights whose decimals and
  * unit stand in the same frame. Pure, no allocation, any thread; runs for every reading.
  * Invariants: 1. a value that may be wrong is BAD, never a guess; 2. no floating point: a weight
- * that is no whole milligram is BAD.  way: 2/12 register to measure */
+ * that is no whole milligram is BAD. */
 #include "plc-maps/codec.h"
 #include "base/num.h"
 #include <string.h>

@@ -1,5 +1,6 @@
-/* Item mailbox v1 as words. Pure. Counters are compared modulo 2^32, so HEAD − OLDEST + 1 is the
- * number of held items even across a wrap.  way: 1/12 words of the PLC to records */
+/* Item mailbox v1 as words.  way: 1/12 words of the PLC to records
+ * Pure. Counters are compared modulo 2^32, so HEAD − OLDEST + 1 is the
+ * number of held items even across a wrap. */
 #include "plc-maps/mailbox_layout.h"
 #include "base/crc.h"
 #include "base/err.h"

@@ -1,7 +1,7 @@
-/* One item of the mailbox → its measures: the weight as the contract has it, the free words as the
+/* One item of the mailbox → its measures.  way: 2/12 register to measure
+ * The weight as the contract has it, the free words as the
  * map declares them. Pure, no allocation; bus thread, once per item.
- * Invariant: a flag that speaks against the weight makes it BAD, whatever the number says.
- * way: 2/12 register to measure */
+ * Invariant: a flag that speaks against the weight makes it BAD, whatever the number says. */
 #include "plc-maps/codec.h"
 
 /* FLAGS that must stand (want) or must not (0) for a weight that may be used. */
