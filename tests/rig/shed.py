@@ -56,13 +56,13 @@ class Shed:
         self.parts[name] = p
         return p.start()
 
-    def start_sim(self, devices=None, script=None):
+    def start_sim(self, devices=None, script=None, settle_ms=400):
         """devices: lotline-sim device words; default one sorter s1 (paused) and one scale w1."""
         sorter = dict(name="s1", port=0, unit=1, rate=self.rate, items=0, ring=64, crop=self.crop,
                       outlets=self.outlets, default=self.outlets)
         sorter.update(self.sorter_options)
         words = devices or ["sorter:" + ",".join(f"{k.replace('_', '-')}={v}" for k, v in sorter.items()),
-                            "scale:name=w1,port=0,unit=1"]
+                            f"scale:name=w1,port=0,unit=1,settle-ms={settle_ms}"]
         run = self.path("sim")
         run.mkdir(exist_ok=True)
         (run / "sim.json").unlink(missing_ok=True)
