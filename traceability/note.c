@@ -13,7 +13,7 @@
 #define DASH "\xe2\x80\x94 " /* em dash, blank */
 
 enum { ALG_ED25519 = 1, KEY_ID_LEN = 4, SIGNED_LEN = KEY_ID_LEN + ED25519_SIGNATURE_LEN };
-enum { ROOT_TEXT = 44, SIGNED_TEXT = 92 };
+enum { ROOT_TEXT = 44, SIGNED_TEXT = 96, SIGNED_MAX = 256 };
 
 const char *note_origin(const char *site, const char *store_id, char buf[NOTE_NAME_MAX])
 {
@@ -92,9 +92,19 @@ static int check_signature(const uint8_t *both, size_t n, struct signer *s, stru
     return 0;
 }
 
+/* Bytes of strict base64: what does not encode back to itself is refused (invariant 2). */
+static int strict_base64(const char *text, size_t n, uint8_t *ret, size_t cap, size_t *ret_n)
+{
+    char again[4 * SIGNED_MAX / 3 + 5];
+    if (cap > SIGNED_MAX || base64_parse(text, n, ret, cap, ret_n))
+        return ERR_PARSE;
+    base64_text(ret, *ret_n, again, sizeof again);
+    return strlen(again) == n && memcmp(again, text, n) == 0 ? 0 : ERR_PARSE;
+}
+
 static int check_line(const char *line, size_t n, struct signer *s, struct err *e)
 {
-    uint8_t both[256];
+    uint8_t both[SIGNED_MAX];
     size_t both_n = 0, dash = strlen(DASH);
     if (n <= dash || memcmp(line, DASH, dash) != 0)
         return malformed(e, "a signature line begins with a dash");
@@ -103,7 +113,7 @@ static int check_line(const char *line, size_t n, struct signer *s, struct err *
         return malformed(e, "a signature line has a name and a signature");
     const char *text = blank + 1;
     size_t text_n = n - (size_t)(text - line), name_n = (size_t)(blank - name);
-    if (base64_parse(text, text_n, both, sizeof both, &both_n) || both_n <= KEY_ID_LEN)
+    if (strict_base64(text, text_n, both, sizeof both, &both_n) || both_n <= KEY_ID_LEN)
         return malformed(e, "a signature is base64");
     bool ours = strlen(s->name) == name_n && memcmp(name, s->name, name_n) == 0;
     return ours ? check_signature(both, both_n, s, e) : 0;
