@@ -7,8 +7,8 @@
 struct drive {
     const char *name;
     struct image image;
-    struct drive_view own, shared;
-    struct snapshot_lock lock;
+    struct drive_view own;
+    struct snapshot *shown;
 };
 
 int drive_new(const struct drive_options *o, struct drive **ret, struct err *e)
@@ -18,8 +18,10 @@ int drive_new(const struct drive_options *o, struct drive **ret, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for drive %s", o->name);
     d->name = o->name;
     int rc = image_init(&d->image, o->map, o->unit, o->period_ms, e);
+    if (rc == 0 && !(d->shown = snapshot_new(sizeof(d->own))))
+        rc = err_set(e, ERR_NOMEM, "no memory for drive %s", o->name);
     if (rc < 0) {
-        free(d);
+        drive_free(d);
         return rc;
     }
     *ret = d;
@@ -28,6 +30,8 @@ int drive_new(const struct drive_options *o, struct drive **ret, struct err *e)
 
 void drive_free(struct drive *d)
 {
+    if (d)
+        snapshot_free(d->shown);
     free(d);
 }
 
@@ -54,7 +58,7 @@ static void reply(void *self, const struct want *w, const struct reply *r, struc
                                      .current_ma = role(&got, ROLE_DRIVE_CURRENT),
                                      .at = r->got};
     d->own.link_up = d->image.link_up;
-    snapshot_write(&d->lock, &d->shared, &d->own, sizeof(d->own));
+    snapshot_put(d->shown, &d->own);
 }
 
 struct device drive_device(struct drive *d)
@@ -64,5 +68,5 @@ struct device drive_device(struct drive *d)
 
 void drive_get(const struct drive *d, struct drive_view *ret)
 {
-    snapshot_read(&d->lock, &d->shared, ret, sizeof(*ret));
+    snapshot_get(d->shown, ret);
 }

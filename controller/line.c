@@ -1,217 +1,202 @@
-/* A sorting line: the mailbox machine, decide, and the rings to main. Bus thread, but for
- * line_status_get.  way: 7/12 decided item to the ring
- * Owns: the mailbox, the decided items that wait to be handed over, the counters.
+/* A sorting line: the mailbox machine asks, decide answers, the news ring carries away. Bus thread,
+ * except line_new, line_free (main, while no bus runs) and line_status_get (any thread).
+ * Owns: the machine, the decided items that wait to be handed over, the running counters.
  *
- * 1. Nothing here waits for main: without room in the ring the mailbox hands nothing over.
- * 2. `decided` counts what was decided, `handed` what was handed over; when an epoch is gone and decided
- *    items are thrown away, the counters go back to what the record will hold.
- * 3. A plan governs from the next item that is decided; its predecessor is given back in the news. */
+ * 1. Nothing here blocks: without room in the news ring items wait (at most RING_N), and the machine
+ *    reads no outcomes.
+ * 2. `now` counts every decided item, `handed` those handed over; when a batch is thrown away the first
+ *    starts again from the second.
+ * 3. Main is woken only when no record or slot is waited for: its wake-up must not cost a deadline.
+ * way: 7/12 line to ring */
 #include "controller/line.h"
 #include "controller/decide.h"
-#include "controller/latency.h"
+#include "controller/histogram.h"
 #include "controller/mailbox.h"
 #include "controller/snapshot.h"
-#include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PENDING   MAILBOX_RING_MAX
-#define STATUS_MS 10
+enum { STATUS_MS = 20, ORDER_ROOM = 8 };
 
-struct pending {
-    struct item item;
-    struct decision decision;
-    struct measures measures;
-};
 struct line {
     struct line_options o;
-    struct mailbox *mailbox;
+    struct mailbox *box;
     const struct plan *plan;
-    struct decide_state decided, handed; /* invariant 2 */
-    struct pending *pending;             /* by seq modulo PENDING */
-    bool feed_stop;
-    struct latency latency;
-    uint64_t items, grades[CROP_GRADES_MAX + 1], outlets[OUTLETS_MAX + 1];
-    struct mono published;
-    struct line_status shared;
-    struct snapshot_lock lock;
+    struct decide_state now, handed; /* invariant 2 */
+    struct item *items;              /* decided, by seq modulo MAILBOX_RING_MAX */
+    bool stop_wanted, notify;
+    struct histogram slot_us;
+    struct mono status_due;
+    struct line_status status; /* counters run on in it */
+    struct snapshot *snapshot;
 };
 
-static void wake_main(struct line *l)
+static struct item *row_of(struct line *l, uint32_t seq)
 {
-    uint64_t one = 1;
-    ssize_t n = l->o.news_fd < 0 ? 0 : write(l->o.news_fd, &one, sizeof(one));
-    (void)n; /* full means that main is awake already */
+    return &l->items[seq % MAILBOX_RING_MAX];
 }
 
 static size_t room(void *self)
 {
-    struct line *l = self;
+    const struct line *l = self;
     return ring_room(l->o.news);
 }
 
 static void push(struct line *l, struct news *n)
 {
     n->line = l->o.no;
-    bool ok = ring_push(l->o.news, n);
-    assert(ok && "the mailbox asked for room"); /* invariant 1 */
-    (void)ok;
-    wake_main(l);
-}
-
-static void take_news(void *self, const struct news *n)
-{
-    struct line *l = self;
-    struct news out = *n;
-    switch (n->kind) {
-    case NEWS_OUTCOME:
-        out.u.outcome.line = l->o.no;
-        out.u.outcome.at = wall_now();
-        if (n->u.outcome.outlet <= OUTLETS_MAX)
-            l->outlets[n->u.outcome.outlet]++;
-        break;
-    case NEWS_GAP: out.u.gap.line = l->o.no; break;
-    case NEWS_ITEM:
-    case NEWS_EPOCH_WANTED:
-    case NEWS_EPOCH_SHOWN:
-    case NEWS_EPOCH_UNKNOWN:
-    case NEWS_PLAN_EFFECTIVE:
-    case NEWS_QUARANTINE:
-    case NEWS_QUARANTINE_OVER:
-    case NEWS_ALARM:
-    case NEWS_HELD_GONE: break;
-    }
-    push(l, &out);
+    if (ring_push(l->o.news, n)) /* the machine keeps room (invariant 1) */
+        l->notify = true;
 }
 
 /* ---- deciding ---- */
 
-static int32_t value(const struct measures *m, enum measure_id id)
+static int32_t value_of(const struct measures *m, enum measure_id id)
 {
-    bool fits = m->quality[id] == QUALITY_GOOD && m->value[id] > INT32_MIN && m->value[id] <= INT32_MAX;
-    return fits ? (int32_t)m->value[id] : ITEM_NO_VALUE;
+    int64_t v = m->value[id];
+    return m->quality[id] == QUALITY_GOOD && v > INT32_MIN && v <= INT32_MAX ? (int32_t)v : ITEM_NO_VALUE;
 }
 
-static void measure(const struct line *l, const struct mailbox_item *it, struct measures *ret)
+static void fill_row(struct line *l, const struct mailbox_item *it, const struct measures *m)
 {
-    memset(ret, 0, sizeof(*ret));
-    if (it->quality != MAILBOX_UNREADABLE)
-        map_item_measures(l->o.map, &it->record, it->header->pulses_per_m, ret);
-    if (it->quality == MAILBOX_BAD_UNIT)
-        ret->quality[MEASURE_WEIGHT] = QUALITY_BAD;
-}
-
-/* What the quality says beyond the grade's own reason. */
-static void explain(const struct mailbox_item *it, struct decision *d)
-{
-    if (it->quality == MAILBOX_UNREADABLE)
-        d->why = WHY_UNREADABLE;
-    else if (it->quality == MAILBOX_BAD_UNIT)
-        d->why = WHY_BAD_UNIT;
-    if (it->adopted) {
-        d->outlet = it->outlet;
-        d->outlet_why = WHY_RECOVERED;
-    }
-    if (it->table_mode) {
-        d->outlet = 0;
-        d->outlet_why = WHY_TABLE_MODE;
-    } else if (it->quality != MAILBOX_GOOD && !it->adopted) {
-        d->outlet = it->header->default_outlet; /* the contract: the default outlet */
-    }
-}
-
-static void fill_item(const struct line *l, const struct mailbox_item *it, struct pending *p)
-{
-    const struct measures *m = &p->measures;
-    p->item = (struct item){
+    *row_of(l, it->seq) = (struct item){
         .line = l->o.no,
         .epoch = it->epoch,
         .seq = it->seq,
         .run = l->plan->run,
         .rule = l->plan->rule,
         .net_mg = m->quality[MEASURE_WEIGHT] == QUALITY_GOOD ? m->value[MEASURE_WEIGHT] : ITEM_NO_MG,
-        .dia_um = value(m, MEASURE_HEAD_DIAMETER),
-        .mid_um = value(m, MEASURE_MID_DIAMETER),
-        .len_um = value(m, MEASURE_LENGTH),
-        .bow_ppm = value(m, MEASURE_BOW),
+        .dia_um = value_of(m, MEASURE_HEAD_DIAMETER),
+        .mid_um = value_of(m, MEASURE_MID_DIAMETER),
+        .len_um = value_of(m, MEASURE_LENGTH),
+        .bow_ppm = value_of(m, MEASURE_BOW),
         .defects = m->defects,
-        .flags = it->quality == MAILBOX_UNREADABLE ? 0 : it->record.flags,
-        .lane = it->quality == MAILBOX_UNREADABLE ? 0 : it->record.lane,
-        .grade = p->decision.grade,
-        .outlet = p->decision.outlet,
-        .why = p->decision.why,
-        .outlet_why = p->decision.outlet_why,
+        .flags = it->record.flags,
+        .lane = it->record.lane,
         .recovered = it->adopted,
-        .at = wall_now(),
-    };
-    memcpy(p->item.words, it->words, sizeof(p->item.words));
+        .at = wall_now()};
+    memcpy(row_of(l, it->seq)->words, it->words, sizeof(uint16_t) * ITEM_WORDS);
 }
 
-static uint16_t decide(void *self, const struct mailbox_item *it)
+/* Where an item goes that has no usable record: the PLC's own default outlet. */
+static uint16_t default_outlet(const struct line *l, const struct mb_header *h)
 {
-    struct line *l = self;
-    struct pending *p = &l->pending[it->seq % PENDING];
-    measure(l, it, &p->measures);
-    decide_item(l->plan, &l->decided, &p->measures, it->header->outlet_blocked, it->header->n_outlets, &p->decision);
-    explain(it, &p->decision);
-    decide_count(&l->decided, &p->decision, &p->measures);
-    fill_item(l, it, p);
-    l->items++;
-    l->grades[p->decision.grade <= CROP_GRADES_MAX ? p->decision.grade : 0]++;
-    return p->decision.outlet;
+    return h->default_outlet >= 1 && h->default_outlet <= h->n_outlets ? h->default_outlet
+                                                                       : l->plan->outlet_none;
 }
 
-static void hand_over(void *self, uint32_t seq)
+static void choose(struct line *l, const struct mailbox_item *it, const struct measures *m,
+                   struct decision *ret)
+{
+    const struct mb_header *h = it->header;
+    uint16_t why = it->quality == MAILBOX_UNREADABLE ? WHY_UNREADABLE : WHY_BAD_UNIT;
+    if (it->quality == MAILBOX_GOOD)
+        decide_item(l->plan, &l->now, m, h->outlet_blocked, h->n_outlets, ret);
+    else
+        *ret = (struct decision){GRADE_NONE, why, default_outlet(l, h), why};
+    if (it->table_mode) {
+        *ret = (struct decision){GRADE_NONE, WHY_TABLE_MODE, 0, WHY_TABLE_MODE};
+    } else if (it->adopted) {
+        ret->outlet = it->outlet;
+        ret->outlet_why = WHY_RECOVERED;
+    }
+}
+
+static void count_row(struct decide_state *s, const struct item *row)
+{
+    struct measures m = {.defects = row->defects};
+    m.value[MEASURE_WEIGHT] = row->net_mg;
+    m.quality[MEASURE_WEIGHT] = row->net_mg == ITEM_NO_MG ? QUALITY_BAD : QUALITY_GOOD;
+    decide_count(s, &(struct decision){row->grade, row->why, row->outlet, row->outlet_why}, &m);
+}
+
+static uint16_t on_decide(void *self, const struct mailbox_item *it)
 {
     struct line *l = self;
-    const struct pending *p = &l->pending[seq % PENDING];
-    struct news n = {.kind = NEWS_ITEM, .u.item = p->item};
-    assert(p->item.seq == seq);
-    decide_count(&l->handed, &p->decision, &p->measures);
+    struct measures m = {0};
+    struct decision d;
+    if (it->quality != MAILBOX_UNREADABLE)
+        map_item_measures(l->o.map, &it->record, it->header->pulses_per_m, &m);
+    fill_row(l, it, &m);
+    choose(l, it, &m, &d);
+    struct item *row = row_of(l, it->seq);
+    row->grade = d.grade;
+    row->why = d.why;
+    row->outlet = d.outlet;
+    row->outlet_why = d.outlet_why;
+    if (!it->table_mode)
+        count_row(&l->now, row);
+    l->status.decided++;
+    l->status.grade_items[d.grade <= CROP_GRADES_MAX ? d.grade : 0]++;
+    l->status.outlet_items[d.outlet <= OUTLETS_MAX ? d.outlet : 0]++;
+    return d.outlet;
+}
+
+/* ---- what the machine brings ---- */
+
+static void on_item(void *self, uint32_t seq)
+{
+    struct line *l = self;
+    struct news n = {.kind = NEWS_ITEM, .u.item = *row_of(l, seq)};
+    if (n.u.item.outlet)
+        count_row(&l->handed, &n.u.item);
     push(l, &n);
 }
 
-static void thrown(void *self)
+static void on_thrown(void *self)
 {
     struct line *l = self;
-    l->decided = l->handed; /* invariant 2 */
+    l->now = l->handed; /* invariant 2 */
 }
 
-static void slotted(void *self, uint32_t seq, int64_t ns)
+static void on_slotted(void *self, uint32_t seq, int64_t ns)
 {
     struct line *l = self;
     (void)seq;
-    latency_add(&l->latency, ns / 1000);
+    histogram_add(&l->slot_us, ns / 1000);
+}
+
+static void on_news(void *self, const struct news *n)
+{
+    struct line *l = self;
+    struct news own = *n;
+    if (own.kind == NEWS_OUTCOME) {
+        own.u.outcome.line = l->o.no;
+        own.u.outcome.at = wall_now();
+    } else if (own.kind == NEWS_GAP) {
+        own.u.gap.line = l->o.no;
+    }
+    push(l, &own);
 }
 
 /* ---- orders ---- */
 
-static void take_plan(struct line *l, const struct plan *plan)
+/* The fill of a box is a fact of the floor, not of a plan: it runs on; so does the tally of a run whose
+ * plan is only renewed. */
+static void take_plan(struct line *l, const struct plan *p)
 {
     struct mailbox_view v;
-    mailbox_view(l->mailbox, mono_now(), &v);
+    mailbox_view(l->box, mono_now(), &v);
     struct news n = {.kind = NEWS_PLAN_EFFECTIVE,
-                     .u.plan = {.plan = plan, .former = l->plan, .epoch = v.epoch, .seq = v.decided + 1}};
-    l->plan = plan;
-    decide_start(&l->decided, plan); /* invariant 3 */
-    l->handed = l->decided;
+                     .u.plan = {.plan = p, .former = l->plan, .epoch = v.epoch, .seq = v.decided + 1}};
+    if (p->run != l->plan->run || p->rule != l->plan->rule)
+        l->now.tally = l->handed.tally = p->tally;
+    l->plan = p;
     push(l, &n);
 }
 
-static void take_order(struct line *l, const struct order *o)
+static void obey(struct line *l, const struct order *o)
 {
     switch (o->kind) {
-    case ORDER_EPOCH: mailbox_order_epoch(l->mailbox, o->epoch, o->nonce); break;
-    case ORDER_EPOCH_OPEN: mailbox_order_open(l->mailbox, o->epoch); break;
+    case ORDER_EPOCH: mailbox_order_epoch(l->box, o->epoch, o->nonce); break;
+    case ORDER_EPOCH_OPEN: mailbox_order_open(l->box, o->epoch); break;
     case ORDER_PLAN: take_plan(l, o->plan); break;
-    case ORDER_FEED_STOP:
-        l->feed_stop = o->on;
-        mailbox_feed_stop(l->mailbox, o->on);
-        break;
+    case ORDER_FEED_STOP: l->stop_wanted = o->on; break;
     case ORDER_BOX:
         if (o->outlet <= OUTLETS_MAX)
-            l->decided.fill_mg[o->outlet] = l->handed.fill_mg[o->outlet] = 0;
+            l->now.fill_mg[o->outlet] = l->handed.fill_mg[o->outlet] = 0;
         break;
     }
 }
@@ -219,141 +204,166 @@ static void take_order(struct line *l, const struct order *o)
 static void take_orders(struct line *l)
 {
     struct order o;
-    while (ring_room(l->o.news) > 1 && ring_pop(l->o.orders, &o))
-        take_order(l, &o);
-    uint64_t seq = atomic_load(&l->o.ack->seq), out = atomic_load(&l->o.ack->out);
-    mailbox_committed(l->mailbox, (uint32_t)(seq >> 32), (uint32_t)seq);
-    mailbox_committed_out(l->mailbox, (uint32_t)(out >> 32), (uint32_t)out);
+    while (ring_room(l->o.news) >= ORDER_ROOM && ring_pop(l->o.orders, &o))
+        obey(l, &o);
+    uint64_t seq = atomic_load_explicit(&l->o.ack->seq, memory_order_acquire);
+    uint64_t out = atomic_load_explicit(&l->o.ack->out, memory_order_acquire);
+    mailbox_committed(l->box, (uint32_t)(seq >> 32), (uint32_t)seq);
+    mailbox_committed_out(l->box, (uint32_t)(out >> 32), (uint32_t)out);
+    bool held = l->plan->held && (l->status.plc_state & MB_TABLE_MODE); /* rule 11 */
+    mailbox_feed_stop(l->box, l->stop_wanted || held);
+}
+
+/* ---- status ---- */
+
+static void show(struct line *l, struct mono now)
+{
+    struct mailbox_view v;
+    struct line_status *s = &l->status;
+    mailbox_view(l->box, now, &v);
+    const struct mb_header *h = v.header;
+    s->link_up = v.link_up;
+    s->stale = v.stale;
+    s->quarantined = v.quarantined;
+    s->foreign_host = v.foreign_host;
+    s->table_mode = (h->state & MB_TABLE_MODE) != 0;
+    s->feed_stop_wanted = l->stop_wanted || (l->plan->held && s->table_mode);
+    s->epoch = h->epoch;
+    s->boot_nonce = h->boot_nonce;
+    s->head_seq = h->head_seq;
+    s->oldest_seq = h->oldest_seq;
+    s->out_head = h->out_head;
+    s->run = l->plan->run;
+    s->rule = l->plan->rule;
+    s->plc_state = h->state;
+    s->fault = h->fault;
+    s->late_count = h->late_count;
+    s->lost_count = h->lost_count;
+    s->default_outlet = h->default_outlet;
+    s->n_outlets = h->n_outlets;
+    s->outlet_blocked = h->outlet_blocked;
+    s->enc_speed = h->enc_speed;
+    s->pulses_per_m = h->pulses_per_m;
+    s->adopted = v.adopted;
+    s->unreadable = v.unreadable;
+    s->late_at_host = v.late_at_host;
+    s->last_header_ns = v.last_header.ns;
+    s->slot_p50_us = histogram_us(&l->slot_us, 500);
+    s->slot_p99_us = histogram_us(&l->slot_us, 990);
+    memcpy(s->outlet_fill_mg, l->now.fill_mg, sizeof(s->outlet_fill_mg));
+    snapshot_put(l->snapshot, s);
+}
+
+void line_status_get(const struct line *l, struct line_status *ret)
+{
+    snapshot_get(l->snapshot, ret);
 }
 
 /* ---- the device ---- */
 
-static void publish(struct line *l, struct mono now)
+static void wake_main(struct line *l)
 {
-    struct mailbox_view v;
-    struct line_status s = {0};
-    if (l->published.ns && mono_since_ms(now, l->published) < STATUS_MS)
+    uint64_t one = 1;
+    if (!l->notify)
         return;
-    l->published = now;
-    mailbox_view(l->mailbox, now, &v);
-    s.link_up = v.link_up;
-    s.stale = v.stale;
-    s.quarantined = v.quarantined;
-    s.foreign_host = v.foreign_host;
-    s.feed_stop_wanted = l->feed_stop;
-    s.epoch = v.epoch;
-    s.run = l->plan->run;
-    s.rule = l->plan->rule;
-    s.decided = l->items;
-    s.adopted = v.adopted;
-    s.unreadable = v.unreadable;
-    s.late_at_host = v.late_at_host;
-    s.last_header_ns = v.last_header.ns;
-    if (v.seen) {
-        const struct mb_header *h = v.header;
-        s.table_mode = (h->state & MB_TABLE_MODE) != 0;
-        s.boot_nonce = h->boot_nonce;
-        s.head_seq = h->head_seq;
-        s.oldest_seq = h->oldest_seq;
-        s.out_head = h->out_head;
-        s.plc_state = h->state;
-        s.fault = h->fault;
-        s.late_count = h->late_count;
-        s.lost_count = h->lost_count;
-        s.default_outlet = h->default_outlet;
-        s.n_outlets = h->n_outlets;
-        s.outlet_blocked = h->outlet_blocked;
-        s.enc_speed = h->enc_speed;
-        s.pulses_per_m = h->pulses_per_m;
-    }
-    s.slot_p50_us = latency_quantile(&l->latency, 500);
-    s.slot_p99_us = latency_quantile(&l->latency, 990);
-    memcpy(s.outlet_items, l->outlets, sizeof(s.outlet_items));
-    memcpy(s.grade_items, l->grades, sizeof(s.grade_items));
-    memcpy(s.outlet_fill_mg, l->decided.fill_mg, sizeof(s.outlet_fill_mg));
-    snapshot_write(&l->lock, &l->shared, &s, sizeof(s));
+    l->notify = l->o.news_fd >= 0 && write(l->o.news_fd, &one, sizeof(one)) < 0 && errno == EINTR;
 }
 
-static bool want(void *self, struct mono now, struct want *ret, struct mono *ret_wake)
+static bool line_want(void *self, struct mono now, struct want *ret, struct mono *ret_wake)
 {
     struct line *l = self;
     take_orders(l);
-    return mailbox_want(l->mailbox, now, ret, ret_wake);
+    bool got = mailbox_want(l->box, now, ret, ret_wake);
+    if (got && ret->prio == PRIO_DIVERT && !mono_reached(now, mono_add_ms(l->status_due, STATUS_MS)))
+        return true;
+    wake_main(l); /* invariant 3 */
+    if (mono_reached(now, l->status_due)) {
+        show(l, now);
+        l->status_due = mono_add_ms(now, STATUS_MS);
+    }
+    return got;
 }
 
-static void reply(void *self, const struct want *w, const struct reply *r, struct mono now)
+static void line_reply(void *self, const struct want *w, const struct reply *r, struct mono now)
 {
     struct line *l = self;
-    mailbox_reply(l->mailbox, w, r, now);
-    publish(l, now);
+    mailbox_reply(l->box, w, r, now);
+    struct mailbox_view v;
+    mailbox_view(l->box, now, &v);
+    l->status.plc_state = v.header->state;
 }
 
-static bool may_write(void *self, uint16_t addr, uint16_t n)
+static bool line_may_write(void *self, uint16_t addr, uint16_t n)
 {
     const struct line *l = self;
-    return mailbox_may_write(l->mailbox, addr, n);
+    return mailbox_may_write(l->box, addr, n);
 }
 
-static void goodbye(void *self)
+static void say_goodbye(void *self)
 {
     line_goodbye(self);
-}
-
-void line_goodbye(struct line *l)
-{
-    mailbox_goodbye(l->mailbox);
 }
 
 struct device line_device(struct line *l)
 {
     return (struct device){.name = l->o.name,
                            .unit = l->o.unit,
-                           .want = want,
-                           .reply = reply,
-                           .may_write = may_write,
-                           .goodbye = goodbye,
+                           .want = line_want,
+                           .reply = line_reply,
+                           .may_write = line_may_write,
+                           .goodbye = say_goodbye,
                            .self = l};
 }
 
-void line_status_get(const struct line *l, struct line_status *ret)
+void line_goodbye(struct line *l)
 {
-    snapshot_read(&l->lock, &l->shared, ret, sizeof(*ret));
+    mailbox_goodbye(l->box);
 }
 
-static struct mailbox *new_mailbox(struct line *l)
+static int check_map(const struct line_options *o, struct err *e)
 {
-    struct mailbox_options o = {.unit = l->o.unit,
-                                .base = l->o.base,
-                                .host = l->o.host,
-                                .poll_ms = l->o.poll_ms,
-                                .serial = l->o.serial,
-                                .link = *map_link(l->o.map),
-                                .map = *map_mailbox(l->o.map),
-                                .session = l->o.session,
-                                .state = l->o.state,
-                                .owner = {room, decide, hand_over, thrown, slotted, take_news, l}};
-    return mailbox_new(&o);
+    const struct map_link *k = map_link(o->map);
+    if (!map_mailbox(o->map))
+        return err_set(e, ERR_RANGE, "line %s: map %s is no mailbox", o->name, map_id(o->map));
+    if (k->max_read < MB_HDR_WORDS + o->serial || k->max_write < MB_HOST_WORDS)
+        return err_set(e, ERR_RANGE, "line %s: map %s: a request must hold %d words read, %d written", o->name,
+                       map_id(o->map), MB_HDR_WORDS + o->serial, MB_HOST_WORDS);
+    return 0;
 }
 
 int line_new(const struct line_options *o, struct line **ret, struct err *e)
 {
-    if (!map_mailbox(o->map))
-        return err_set(e, ERR_RANGE, "line %s: map %s is no mailbox", o->name, map_id(o->map));
+    int rc = check_map(o, e);
+    if (rc < 0)
+        return rc;
     struct line *l = calloc(1, sizeof(*l));
     if (!l)
         return err_set(e, ERR_NOMEM, "no memory for line %s", o->name);
     l->o = *o;
     l->plan = o->plan;
-    decide_start(&l->decided, l->plan);
-    l->handed = l->decided;
-    l->pending = calloc(PENDING, sizeof(*l->pending));
-    l->mailbox = l->pending ? new_mailbox(l) : NULL;
-    if (!l->mailbox) {
+    decide_start(&l->now, o->plan);
+    l->handed = l->now;
+    struct mailbox_options mo = {
+        .unit = o->unit,
+        .base = o->base,
+        .host = o->host,
+        .poll_ms = o->poll_ms ? o->poll_ms : 5,
+        .serial = o->serial,
+        .link = *map_link(o->map),
+        .map = *map_mailbox(o->map),
+        .session = o->session,
+        .state = o->state,
+        .owner = {room, on_decide, on_item, on_thrown, on_slotted, on_news, l},
+    };
+    l->items = calloc(MAILBOX_RING_MAX, sizeof(*l->items));
+    l->snapshot = snapshot_new(sizeof(l->status));
+    l->box = mailbox_new(&mo);
+    if (!l->items || !l->snapshot || !l->box) {
         line_free(l);
         return err_set(e, ERR_NOMEM, "no memory for line %s", o->name);
     }
     for (size_t i = 0; i < o->held_n; i++)
-        mailbox_held(l->mailbox, o->held[i].seq, o->held[i].words);
+        mailbox_held(l->box, o->held[i].seq, o->held[i].words);
     *ret = l;
     return 0;
 }
@@ -362,7 +372,8 @@ void line_free(struct line *l)
 {
     if (!l)
         return;
-    mailbox_free(l->mailbox);
-    free(l->pending);
+    mailbox_free(l->box);
+    snapshot_free(l->snapshot);
+    free(l->items);
     free(l);
 }

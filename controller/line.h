@@ -14,10 +14,10 @@ struct line_options {
     uint8_t unit;
     uint16_t base, host;  /* B and H; host 0: B + 32 + 24 × RING_N once the header is known */
     uint32_t poll_ms;     /* header period, default 5 */
+    bool serial;          /* on a serial port: headers are read with 33 words (MAILBOX 12) */
     const struct map *map;
     struct ring *news, *orders; /* news: ≥ 4096 records; the line never blocks on a full one */
     int news_fd;          /* eventfd that wakes main; −1 in tests */
-    bool serial;          /* on RTU whole headers are read with 33 words (rule 12) */
     struct line_ack *ack;
     struct item_line_state state; /* from the record */
     const struct plan *plan;      /* to start with, never NULL */

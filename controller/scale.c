@@ -13,8 +13,8 @@
 struct scale {
     const char *name;
     struct image image;
-    struct scale_view own, shared;
-    struct snapshot_lock lock;
+    struct scale_view own;
+    struct snapshot *shown;
     uint16_t before[IMAGE_WORDS];
     struct mono changed;
 };
@@ -26,8 +26,10 @@ int scale_new(const struct scale_options *o, struct scale **ret, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for scale %s", o->name);
     s->name = o->name;
     int rc = image_init(&s->image, o->map, o->unit, o->period_ms ? o->period_ms : 100, e);
+    if (rc == 0 && !(s->shown = snapshot_new(sizeof(s->own))))
+        rc = err_set(e, ERR_NOMEM, "no memory for scale %s", o->name);
     if (rc < 0) {
-        free(s);
+        scale_free(s);
         return rc;
     }
     *ret = s;
@@ -36,6 +38,8 @@ int scale_new(const struct scale_options *o, struct scale **ret, struct err *e)
 
 void scale_free(struct scale *s)
 {
+    if (s)
+        snapshot_free(s->shown);
     free(s);
 }
 
@@ -100,7 +104,7 @@ static void reply(void *self, const struct want *w, const struct reply *r, struc
     if (image_reply(&s->image, w, r, now, &got))
         take(s, &got, r);
     s->own.link_up = s->image.link_up;
-    snapshot_write(&s->lock, &s->shared, &s->own, sizeof(s->own));
+    snapshot_put(s->shown, &s->own);
 }
 
 struct device scale_device(struct scale *s)
@@ -110,5 +114,5 @@ struct device scale_device(struct scale *s)
 
 void scale_get(const struct scale *s, struct scale_view *ret)
 {
-    snapshot_read(&s->lock, &s->shared, ret, sizeof(*ret));
+    snapshot_get(s->shown, ret);
 }
