@@ -225,3 +225,11 @@ int command_run(struct store *s, const struct actor *a, const char *request_id, 
     json_decref(none);
     return rc;
 }
+
+int command_answered(struct store *s, const char *request_id, const char *name, bool *ret_known,
+                     json_t **ret, struct err *e)
+{
+    const struct command_row *row;
+    int rc = find(name, &row, e);
+    return rc < 0 ? rc : recall(s, row, request_id, ret_known, ret, e);
+}

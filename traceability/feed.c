@@ -6,7 +6,7 @@
 
 int feed_stop_wanted(struct db *db, uint32_t line, bool *ret, struct err *e)
 {
-    struct stmt *s = db_q(db, "SELECT body ->> 'on' FROM event WHERE kind = 'line.feed-stop' AND body ->> 'line' = ?"
+    struct stmt *s = db_q(db, "SELECT CAST(body AS TEXT) ->> 'on' FROM event WHERE kind = 'line.feed-stop' AND CAST(body AS TEXT) ->> 'line' = ?"
                               " ORDER BY seq DESC LIMIT 1");
     int rc = q_step(q_int(s, 1, line));
     if (rc >= 0)

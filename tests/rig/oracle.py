@@ -17,7 +17,7 @@ class Lu:
 
     def grade(self, net_mg, dia_um, defects, flags):
         """Grade code, or None when the item cannot be judged."""
-        if flags & (OVER | UNDER | NO_WEIGHT | DOUBLE) or not flags & VALID or not flags & STABLE:
+        if net_mg is None or flags & (OVER | UNDER | NO_WEIGHT | DOUBLE) or not flags & VALID or not flags & STABLE:
             return None
         if defects & (MOULD | WORM):
             return "reject"

@@ -56,7 +56,8 @@ def expected(items, outlets, bad_outlet, rules=oracle.Lu, first_of_run=()):
 def same(truth, row):
     """Does the row hold what the PLC posted? A weight may be missing only where the flags say why."""
     bad = oracle.OVER | oracle.UNDER | oracle.NO_WEIGHT | oracle.DOUBLE
-    usable = truth["flags"] & oracle.VALID and truth["flags"] & oracle.STABLE and not truth["flags"] & bad
+    usable = truth["flags"] & oracle.VALID and truth["flags"] & oracle.STABLE and not truth["flags"] & bad \
+        and truth["net_mg"] is not None
     if row["flags"] != truth["flags"] or row["dia_um"] not in (truth["dia_um"], None):
         return False
     if row["net_mg"] is None:
@@ -78,11 +79,12 @@ def compare(truth_path, db_path, outlets, bad_outlet, line="s1", rules=oracle.Lu
         if new_runs and r["run"] != run:
             first.add((r["epoch"], r["seq"]))
             run = r["run"]
-    want = expected(items, outlets, bad_outlet, rules, first)
+    # Shares count what the host could count: an item that it never saw is lost, not wrongly decided.
+    want = expected([e for e in items if (e["epoch"], e["seq"]) in by_key], outlets, bad_outlet, rules, first)
     wrong = 0
     for e in outcomes:
         key = (e["epoch"], e["seq"])
-        if e["reason"] == DECIDED and (key not in want or e["outlet"] != want[key][1]):
+        if e["reason"] == DECIDED and key in want and e["outlet"] != want[key][1]:
             wrong += 1
     wrong += sum(1 for k, r in by_key.items() if k in want and r["outlet"] and r["outlet"] != want[k][1])
     truth_out = {(e["epoch"], e["out"]): (e["seq"], e["outlet"], e["reason"]) for e in outcomes}

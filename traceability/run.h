@@ -1,0 +1,27 @@
+/* Sort runs on a line: started over lots, stopped, closed with their sums. Main thread.
+ * The line's own view of its open run: run_state.h. */
+#pragma once
+#include "base/clock.h"
+#include "base/db.h"
+#include "base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+struct command_context;
+
+struct run_row {
+    uint32_t run, rule;
+    char id[21], line[25], product[33], rework[21], state[12];
+    int64_t in_mg, started_ms, stopped_ms, closed_ms; /* 0: not yet */
+    int64_t unknown_mg, unknown_pieces;
+};
+/* By id ("R261124-A0018") or by number as text ("7"). ERR_NOT_FOUND says what to compare. */
+int run_get(struct db *db, const char *id, struct run_row *ret, struct err *e);
+int run_get_no(struct db *db, uint32_t run, struct run_row *ret, struct err *e);
+int run_grade_lot(struct db *db, uint32_t run, uint32_t grade, char ret_lot[21], struct err *e);
+
+/* Closes the runs that were stopped and whose items have all come to an end, or that wait for an
+ * outcome longer than a minute (those items stand as unknown). Inside the open transaction, about
+ * once a second. */
+int run_settle(struct store *s, struct wall now, struct err *e);

@@ -1,0 +1,260 @@
+/* The end of a run: stopped by a person, closed on what the outcome ring said; calibration samples.
+ * Main thread of lotlined.
+ *
+ * 1. A stopped run waits for the items on the belt, a minute at most; what has no outcome then is
+ *    unknown, a line of its own in the balance, and is nobody's graded goods.
+ * 2. Masses of the edges into an output lot sum to its mass, split by the masses of the inputs. */
+#include "traceability/graded.h"
+#include "traceability/item.h"
+#include "traceability/ledger.h"
+#include "traceability/run.h"
+#include "traceability/share.h"
+#include "traceability/step.h"
+#include "traceability/totals.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define FLIGHT_MS 60000
+
+static json_t *closing_outs(struct db *db, uint32_t run, const struct totals *t)
+{
+    struct stmt *s = db_q(db, "SELECT grade, lot FROM run_output WHERE run = ?1 ORDER BY grade");
+    json_t *a = json_array();
+    int rc;
+    q_int(s, 1, run);
+    while ((rc = q_step(s)) == 1) {
+        uint64_t g = (uint64_t)q_col(s, 0);
+        struct run_sum sum = g <= RULE_GRADES_MAX ? t->grade[g] : (struct run_sum){0, 0};
+        json_array_append_new(a, json_pack("{s:I,s:s,s:I,s:I}", "grade", (json_int_t)g, "lot", q_str(s, 1), "pieces",
+                                           (json_int_t)sum.pieces, "mg", (json_int_t)sum.mg));
+    }
+    q_done(s);
+    if (rc == 0)
+        return a;
+    json_decref(a);
+    return NULL;
+}
+
+/* lot.graded of every grade that got something. */
+static int tell_grades(struct command_context *c, const json_t *outs, const struct graded_sums *sums, struct err *e)
+{
+    const json_t *o;
+    size_t i;
+    json_array_foreach(outs, i, o)
+    {
+        if (json_int_or(o, "grade", 0) == 0 || json_int_or(o, "pieces", 0) == 0)
+            continue;
+        int rc = graded_append(c, json_text_or(o, "lot", ""), sums, e);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int close_run(struct command_context *c, const struct run_row *r, json_t **ret, struct err *e)
+{
+    struct db *db = store_db(c->store);
+    struct totals t;
+    int rc = item_blocks(c->store, mono_now(), true, e); /* so that lot.graded names all its evidence */
+    if (rc < 0 || (rc = totals_run(db, r->run, &t, e)) < 0)
+        return rc;
+    int64_t out_mg = t.items.mg - t.unknown.mg;
+    json_t *outs = closing_outs(db, r->run, &t);
+    json_t *body = json_pack("{s:I,s:s,s:s,s:o,s:I,s:I,s:{s:I,s:I},s:{s:I,s:I},s:I}", "run", (json_int_t)r->run, "id",
+                             r->id, "line", r->line, "outs", outs, "in_mg", (json_int_t)r->in_mg, "out_mg",
+                             (json_int_t)out_mg, "items", "pieces", (json_int_t)t.items.pieces, "mg",
+                             (json_int_t)t.items.mg, "unknown", "pieces", (json_int_t)t.unknown.pieces, "mg",
+                             (json_int_t)t.unknown.mg, "no_weight", (json_int_t)t.no_weight);
+    rc = step_append(c, EVENT_RUN_CLOSED, json_incref(body), NULL, e);
+    struct graded_sums sums = {"line", r->in_mg, out_mg, r->in_mg - out_mg};
+    if (rc == 0)
+        rc = tell_grades(c, json_object_get(body, "outs"), &sums, e);
+    if (rc == 0)
+        rc = step_answer(ret, json_pack("{s:s,s:I,s:s,s:O,s:O,s:O}", "id", r->id, "run", (json_int_t)r->run, "state",
+                                        "closed", "outs", json_object_get(body, "outs"), "items",
+                                        json_object_get(body, "items"), "unknown", json_object_get(body, "unknown")),
+                         e);
+    json_decref(body);
+    return rc;
+}
+
+static int answer_stopping(const struct run_row *r, int64_t in_flight, json_t **ret, struct err *e)
+{
+    return step_answer(ret, json_pack("{s:s,s:I,s:s,s:I}", "id", r->id, "run", (json_int_t)r->run, "state", "stopping",
+                                      "in_flight", (json_int_t)in_flight),
+                       e);
+}
+
+int command_run_stop(struct command_context *c, const json_t *args, json_t **ret, struct err *e)
+{
+    struct db *db = store_db(c->store);
+    const json_t *v = json_object_get(args, "run");
+    char id[24];
+    struct run_row r;
+    int64_t in_flight;
+    int rc = json_only(args, "run", e);
+    if (rc < 0)
+        return rc;
+    if (json_is_integer(v))
+        snprintf(id, sizeof id, "%lld", (long long)json_integer_value(v));
+    else if (json_is_string(v))
+        snprintf(id, sizeof id, "%s", json_string_value(v));
+    else
+        return err_set(e, ERR_KEY, "\"run\" is missing: the run's number or id");
+    if ((rc = run_get(db, id, &r, e)) < 0)
+        return rc;
+    if (strcmp(r.state, "closed") == 0)
+        return err_set(e, ERR_STATE, "run %s is closed already", r.id);
+    if ((rc = totals_in_flight(db, r.run, &in_flight, e)) < 0)
+        return rc;
+    bool waited = r.stopped_ms && wall_now().ms - r.stopped_ms > FLIGHT_MS;
+    if (in_flight == 0 || waited)
+        return close_run(c, &r, ret, e);
+    if (!r.stopped_ms && (rc = step_append(c, EVENT_RUN_STOPPED,
+                                           json_pack("{s:I,s:s,s:I}", "run", (json_int_t)r.run, "id", r.id, "in_flight",
+                                                     (json_int_t)in_flight),
+                                           NULL, e)) < 0)
+        return rc;
+    return answer_stopping(&r, in_flight, ret, e);
+}
+
+/* Invariant 1. */
+static int settle_one(struct command_context *c, uint32_t run, struct wall now, struct err *e)
+{
+    struct run_row r;
+    int64_t in_flight;
+    json_t *answer = NULL;
+    int rc = run_get_no(store_db(c->store), run, &r, e);
+    if (rc < 0 || (rc = totals_in_flight(store_db(c->store), run, &in_flight, e)) < 0)
+        return rc;
+    if (in_flight == 0 || now.ms - r.stopped_ms > FLIGHT_MS)
+        rc = close_run(c, &r, &answer, e);
+    json_decref(answer);
+    return rc;
+}
+
+int run_settle(struct store *st, struct wall now, struct err *e)
+{
+    const struct actor daemon = {ROLE_DAEMON, "daemon"};
+    struct command_context c = {st, &daemon, NULL};
+    uint32_t runs[64];
+    size_t n = 0;
+    int rc;
+    struct stmt *s = db_q(store_db(st), "SELECT run FROM run WHERE state = 'stopping' ORDER BY run LIMIT 64");
+    while ((rc = q_step(s)) == 1 && n < sizeof runs / sizeof runs[0])
+        runs[n++] = (uint32_t)q_col(s, 0);
+    q_done(s);
+    for (size_t i = 0; rc >= 0 && i < n; i++)
+        rc = settle_one(&c, runs[i], now, e);
+    return rc < 0 ? rc : 0;
+}
+
+int apply_run_stopped(struct db *db, const struct event *ev)
+{
+    struct stmt *s = db_q(db, "UPDATE run SET state = 'stopping', stopped_ms = ?2 WHERE run = ?1");
+    return q_run(q_int(step_bind(s, ev, "run"), 2, ev->at.ms));
+}
+
+/* ---- closing ---- */
+
+struct inputs {
+    char (*lot)[21];
+    int64_t *mg, *part;
+    size_t n;
+};
+
+static void inputs_free(struct inputs *in)
+{
+    free(in->lot);
+    free(in->mg);
+    free(in->part);
+}
+
+static int read_inputs(struct db *db, int64_t run, struct inputs *in)
+{
+    struct stmt *s = db_q(db, "SELECT count(*) FROM run_input WHERE run = ?1");
+    int rc = q_one(q_int(s, 1, run));
+    if (rc < 0)
+        return rc;
+    size_t cap = (size_t)q_col(s, 0);
+    q_done(s);
+    in->lot = calloc(cap, sizeof *in->lot);
+    in->mg = calloc(cap, sizeof *in->mg);
+    in->part = calloc(cap, sizeof *in->part);
+    if (!in->lot || !in->mg || !in->part)
+        return ERR_NOMEM;
+    s = db_q(db, "SELECT lot, mg FROM run_input WHERE run = ?1 ORDER BY lot");
+    q_int(s, 1, run);
+    while (in->n < cap && (rc = q_step(s)) == 1) {
+        STEP_COPY(in->lot[in->n], s, 0);
+        in->mg[in->n++] = q_col(s, 1);
+    }
+    q_done(s);
+    return rc < 0 ? rc : 0;
+}
+
+/* Invariant 2. */
+static int apply_closed_lot(struct db *db, const struct event *ev, const struct inputs *in, const json_t *out)
+{
+    const char *lot = json_text_or(out, "lot", "");
+    int64_t mg = json_int_or(out, "mg", 0);
+    struct stmt *s = db_q(db, "UPDATE lot SET pieces = ?2 WHERE lot = ?1");
+    int rc = q_run(q_int(q_text(s, 1, lot), 2, json_int_or(out, "pieces", 0)));
+    if (rc == 0)
+        rc = ledger_add(db, lot, mg, "MGM");
+    if (rc == 0)
+        rc = ledger_state(db, lot, "closed", ev->at);
+    if (rc == 0)
+        rc = share_split(mg, in->mg, in->n, in->part);
+    for (size_t i = 0; rc == 0 && i < in->n; i++)
+        rc = ledger_edge(db, in->lot[i], lot, step_text(ev, "id"), in->part[i], ev->seq);
+    return rc < 0 ? rc : ledger_note(db, lot, ev->seq);
+}
+
+int apply_run_closed(struct db *db, const struct event *ev)
+{
+    const json_t *out, *outs = json_object_get(ev->body, "outs"), *unknown = json_object_get(ev->body, "unknown");
+    struct inputs in = {0};
+    size_t i;
+    struct stmt *s = db_q(db, "UPDATE run SET state = 'closed', closed_ms = ?2, unknown_mg = ?3, unknown_pieces = ?4, "
+                              "closed_seq = ?5 WHERE run = ?1");
+    q_int(step_bind(s, ev, "run"), 2, ev->at.ms);
+    q_int(q_int(s, 3, json_int_or(unknown, "mg", 0)), 4, json_int_or(unknown, "pieces", 0));
+    int rc = q_run(q_int(s, 5, ev->seq));
+    if (rc == 0)
+        rc = read_inputs(db, step_int(ev, "run"), &in);
+    json_array_foreach(outs, i, out)
+    {
+        if (rc == 0)
+            rc = apply_closed_lot(db, ev, &in, out);
+    }
+    inputs_free(&in);
+    return rc;
+}
+
+/* ---- calibration: a sample by hand, for rules that grade by a proxy ---- */
+
+int command_run_calibrate(struct command_context *c, const json_t *args, json_t **ret, struct err *e)
+{
+    const char *id, *detail;
+    int64_t pieces, mg;
+    struct run_row r;
+    int rc = json_only(args, "run|pieces|weighed_mg|detail", e);
+    if (rc < 0 || (rc = step_required(args, "run", 20, &id, e)) < 0 ||
+        (rc = json_get_int(args, "pieces", 1, 1000000, &pieces, e)) < 0 ||
+        (rc = json_get_int(args, "weighed_mg", 1, INT64_C(1000000000000), &mg, e)) < 0 ||
+        (rc = step_required(args, "detail", 400, &detail, e)) < 0 || (rc = run_get(store_db(c->store), id, &r, e)) < 0)
+        return rc;
+    rc = step_append(c, EVENT_RUN_CALIBRATED,
+                     json_pack("{s:I,s:s,s:I,s:I,s:s}", "run", (json_int_t)r.run, "id", r.id, "pieces",
+                               (json_int_t)pieces, "weighed_mg", (json_int_t)mg, "detail", detail),
+                     NULL, e);
+    return rc < 0 ? rc : step_answer(ret, json_pack("{s:s,s:b}", "id", r.id, "ok", 1), e);
+}
+
+int apply_run_calibrated(struct db *db, const struct event *ev)
+{
+    struct stmt *s = db_q(db, "INSERT INTO run_calibration(run, pieces, weighed_mg, detail, at_ms, event_seq) "
+                              "VALUES(?1,?2,?3,?4,?5,?6)");
+    return q_run(q_int(q_int(step_bind(s, ev, "run|pieces|weighed_mg|detail"), 5, ev->at.ms), 6, ev->seq));
+}

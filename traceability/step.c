@@ -1,0 +1,102 @@
+/* Shared moves of the steps (contract: step.h). Main thread. */
+#include "traceability/step.h"
+#include <string.h>
+
+int step_optional(const json_t *args, const char *key, size_t max, const char **ret, struct err *e)
+{
+    const json_t *v = json_object_get(args, key);
+    *ret = NULL;
+    if (!v || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0))
+        return 0;
+    return json_get_text(args, key, max, ret, e);
+}
+
+int step_required(const json_t *args, const char *key, size_t max, const char **ret, struct err *e)
+{
+    const char *text;
+    int rc = json_get_text(args, key, max, &text, e);
+    if (rc == 0 && !*text)
+        rc = err_set(e, ERR_KEY, "\"%s\" is empty", key);
+    if (rc == 0)
+        *ret = text;
+    return rc;
+}
+
+int step_append(struct command_context *c, enum event_kind kind, json_t *body, int64_t *ret_seq, struct err *e)
+{
+    int64_t seq = 0;
+    if (!body)
+        return err_set(e, ERR_NOMEM, "no memory for %s", event_kind_name(kind));
+    int rc = event_append(c->store, kind, body, c->actor->id, &seq, e);
+    json_decref(body);
+    if (rc == 0 && ret_seq)
+        *ret_seq = seq;
+    return rc;
+}
+
+void step_set_text(json_t *body, const char *key, const char *value)
+{
+    if (value)
+        json_object_set_new(body, key, json_string(value));
+}
+
+void step_set_int(json_t *body, const char *key, int64_t value)
+{
+    json_object_set_new(body, key, json_integer(value));
+}
+
+int step_answer(json_t **ret, json_t *answer, struct err *e)
+{
+    if (!answer)
+        return err_set(e, ERR_NOMEM, "no memory for the answer");
+    *ret = answer;
+    return 0;
+}
+
+const char *step_text(const struct event *ev, const char *key)
+{
+    return json_string_value(json_object_get(ev->body, key));
+}
+
+int64_t step_int(const struct event *ev, const char *key)
+{
+    return json_integer_value(json_object_get(ev->body, key));
+}
+
+struct stmt *step_bind(struct stmt *s, const struct event *ev, const char *keys)
+{
+    for (int i = 1; *keys; i++) {
+        char key[32];
+        size_t n = strcspn(keys, "|");
+        if (n < sizeof key) {
+            memcpy(key, keys, n);
+            key[n] = 0;
+            const json_t *v = json_object_get(ev->body, key);
+            if (json_is_string(v))
+                q_text(s, i, json_string_value(v));
+            else if (json_is_integer(v))
+                q_int(s, i, json_integer_value(v));
+            else if (json_is_boolean(v))
+                q_int(s, i, json_is_true(v));
+            else
+                q_null(s, i);
+        }
+        keys += n + (keys[n] == '|');
+    }
+    return s;
+}
+
+int step_column(struct stmt *s, json_t **ret)
+{
+    json_t *a = json_array();
+    int rc;
+    while ((rc = q_step(s)) == 1)
+        json_array_append_new(a, json_string(q_str(s, 0)));
+    q_done(s);
+    if (rc < 0) {
+        json_decref(a);
+        return rc;
+    }
+    *ret = a;
+    return 0;
+}
