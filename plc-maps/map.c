@@ -92,7 +92,7 @@ int map_build(const char *name, const char *stem, const char *text, size_t n,
     struct mapdoc d = {.doc = doc, .error = error, .ctx = ctx};
     if (rc == 0 && !m)
         rc = err_set(&first, ERR_NOMEM, "%s: out of memory", name);
-    if (rc < 0) { /* no document, so no report of its own */
+    if (!m) { /* no document or no memory, so no report of its own */
         *ret_errors = 1;
         if (error)
             error(ctx, &first);

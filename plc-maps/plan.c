@@ -4,6 +4,7 @@
  * only words that a record or `readable` names are read. */
 #include "plc-maps/plan.h"
 #include "plc-maps/map_parts.h"
+#include <assert.h>
 
 /* ---- coalescing ---- */
 
@@ -123,6 +124,7 @@ static void separate(struct mapdoc *d, struct map *m)
         }
         if (!grow(m, &m->requests[i]) && !grow(m, other)) {
             const struct map_record *r = first_of(m, i);
+            assert(r); /* a request begins with a record */
             mapdoc_error(d, ERR_CHECK, r->line,
                          "record \"%s\" would be read with FC%d and %d words like another one, and "
                          "neither can grow: name more words in \"readable\"",

@@ -108,13 +108,14 @@ void vector_item(struct mapdoc *d, const struct map *m, const struct vector *v)
 
 /* ---- headers ---- */
 
-#define HEADER(X)                                                                                  \
-    X(epoch)                                                                                       \
-    X(boot_nonce)                                                                                  \
-    X(head_seq)                                                                                    \
-    X(oldest_seq) X(enc) X(out_head) X(uptime_ms) X(boot_count) X(heartbeat) X(state) X(fault)     \
-        X(lost_count) X(ring_n) X(slot_m) X(enc_speed) X(pulses_per_m) X(host_session_echo)        \
-            X(default_outlet) X(n_outlets) X(late_count) X(outlet_blocked)
+/* clang-format off */
+#define HEADER(X) \
+    X(epoch) X(boot_nonce) X(head_seq) X(oldest_seq) X(enc) \
+    X(out_head) X(uptime_ms) X(boot_count) X(heartbeat) X(state) \
+    X(fault) X(lost_count) X(ring_n) X(slot_m) X(enc_speed) \
+    X(pulses_per_m) X(host_session_echo) X(default_outlet) X(n_outlets) X(late_count) \
+    X(outlet_blocked)
+/* clang-format on */
 #define WORD(field)  #field "|"
 #define VALUE(field) h.field,
 static const char header_words[] = HEADER(WORD);
