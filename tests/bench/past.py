@@ -69,5 +69,5 @@ class Past:
         task = self.weigh(4000000, "hand.out", lot=lot, worker=self.worker)["task"]
         for grade, mg in (("1", 2000000), ("2", 1200000), ("trimmings", 400000)):
             self.weigh(mg, "hand.back", task=task, grade=grade)
-        graded = next(g for g in self.do("hand.close", task=task)["lots"] if g.get("grade") == "1")["lot"]
+        graded = next(g for g in self.do("hand.close", task=task)["returns"] if g.get("grade") == "1")["lot"]
         return self.weigh(1000000, "box", lot=graded)["box"], graded

@@ -16,8 +16,8 @@ def backlog(bench, shed, into):
     with Past(bench, shed) as past:
         past.begin()
         lot = past.hand_sorted_box()[1]
-        hold = dict(command="lot.hold", args=dict(lot=lot, reason="sample"))
-        past.ask(repeat=EVENTS // 2, of=[hold, dict(command="lot.release", args=dict(lot=lot, reason="clean"))])
+        hold = dict(command="hold.place", args=dict(lot=lot, reason="sample"))
+        past.ask(repeat=EVENTS // 2, of=[hold, dict(command="hold.release", args=dict(lot=lot, reason="clean"))])
         return past.ask(stream="market", into=str(into))["events"]
 
 
