@@ -211,7 +211,12 @@ void ident_lot_uri(const char *base, const char *gtin, const char *product, cons
 
 void ident_uri(const char *base, const char *kind, const char *id, char *ret, size_t size)
 {
-    snprintf(ret, size, "%s/%s/%s", base, kind, id);
+    int n = snprintf(ret, size, "%s/%s/%s", base, kind, id);
+    size_t from = strlen(base) + strlen(kind) + 2;
+    for (size_t i = from; n > 0 && i < (size_t)n && i + 1 < size; i++)
+        if (!strchr("-._", ret[i]) && !(ret[i] >= '0' && ret[i] <= '9') && !(ret[i] >= 'A' && ret[i] <= 'Z') &&
+            !(ret[i] >= 'a' && ret[i] <= 'z'))
+            ret[i] = '-';
 }
 
 void ident_box_path(const char *box, const char *seal, char *ret, size_t size)
