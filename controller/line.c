@@ -191,7 +191,7 @@ static void obey(struct line *l, const struct order *o)
 {
     switch (o->kind) {
     case ORDER_EPOCH: mailbox_order_epoch(l->box, o->epoch, o->nonce); break;
-    case ORDER_EPOCH_OPEN: mailbox_order_open(l->box, o->epoch); break;
+    case ORDER_EPOCH_OPEN: mailbox_order_open(l->box, o->epoch, o->seq, o->out); break;
     case ORDER_PLAN: take_plan(l, o->plan); break;
     case ORDER_FEED_STOP: l->stop_wanted = o->on; break;
     case ORDER_BOX:

@@ -67,7 +67,8 @@ void mailbox_reply(struct mailbox *m, const struct want *w, const struct reply *
 void mailbox_committed(struct mailbox *m, uint32_t epoch, uint32_t seq);
 void mailbox_committed_out(struct mailbox *m, uint32_t epoch, uint32_t out);
 void mailbox_order_epoch(struct mailbox *m, uint32_t epoch, uint32_t nonce); /* committed: propose it */
-void mailbox_order_open(struct mailbox *m, uint32_t epoch); /* the unknown epoch stands in the record */
+/* The unknown epoch stands in the record, committed up to seq and out (both 0 when it is new there). */
+void mailbox_order_open(struct mailbox *m, uint32_t epoch, uint32_t seq, uint32_t out);
 void mailbox_feed_stop(struct mailbox *m, bool on);
 void mailbox_goodbye(struct mailbox *m); /* HOST_SESSION 0 is the last want */
 bool mailbox_may_write(const struct mailbox *m, uint16_t addr, uint16_t n);

@@ -143,13 +143,20 @@ static void attach(struct mailbox *m, const struct mb_header *h, uint32_t epoch)
     outcomes_start(m, m->rec.out);
 }
 
+/* The record learns of the epoch, or of the PLC's new start under it. */
+static void show(struct mailbox *m, const struct mb_header *h)
+{
+    m->rec.boot_nonce = h->boot_nonce;
+    tell_epoch(m, NEWS_EPOCH_SHOWN, h);
+}
+
 static void first_shown(struct mailbox *m, const struct mb_header *h)
 {
     uint32_t overwritten = h->oldest_seq - 1;
     m->rec.epoch_seen = true;
-    tell_epoch(m, NEWS_EPOCH_SHOWN, h);
     if (h->lost_count > overwritten) /* rule 2: what passed unnumbered */
         tell_gap(m, GAP_ITEMS, 0, 0, h->lost_count - overwritten, "lost-before-first");
+    show(m, h); /* after its gap: a crash in between tells the gap again, which the record knows */
 }
 
 static void take_ours(struct mailbox *m, const struct mb_header *h, struct mono now)
@@ -159,6 +166,8 @@ static void take_ours(struct mailbox *m, const struct mb_header *h, struct mono 
     attach(m, h, m->rec.epoch);
     if (!m->rec.epoch_seen)
         first_shown(m, h);
+    else if (m->rec.boot_nonce != h->boot_nonce)
+        show(m, h);
     m->adopt = !fresh;
     m->phase = fresh ? RUNNING : CHECKING;
     if (!fresh)
@@ -191,27 +200,44 @@ static void lose_and_take(struct mailbox *m, const struct mb_header *h, struct m
     take_ours(m, h, now);
 }
 
-static void open_unknown(struct mailbox *m, const struct mb_header *h, struct mono now)
+static void quarantine(struct mailbox *m, const char *code, const char *text, uint32_t seq)
+{
+    if (m->epoch)
+        leave(m, "quarantine");
+    m->phase = QUARANTINE;
+    m->proposal = 0;
+    m->host_dirty = true;
+    tell_alarm(m, NEWS_QUARANTINE, code, text, seq);
+}
+
+static void conflict(struct mailbox *m, const struct mb_header *h, struct mono now)
 {
     (void)now;
-    m->rec = (struct item_line_state){.epoch = m->told_epoch,
-                                      .epoch_nonce = m->told_nonce,
-                                      .epoch_seen = true,
-                                      .seq = m->told_oldest - 1,
-                                      .out = m->told_out,
-                                      .boot_nonce = m->told_nonce,
-                                      .head_seen = h->head_seq};
+    quarantine(m, "epoch-conflict",
+               "The PLC is behind what is recorded: clear its mailbox by hand (EPOCH 0), then go on", h->head_seq);
+}
+
+/* Committed earlier (an epoch that comes back from a copy) or opened just now; outcomes that are out of
+ * reach are a gap. */
+static void open_unknown(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    if (went_back(h->head_seq, m->rec.seq) || went_back(h->out_head, m->rec.out)) {
+        conflict(m, h, now);
+        return;
+    }
     attach(m, h, m->told_epoch);
     m->adopt = true;
     m->phase = CHECKING;
-    if (m->told_out)
-        tell_gap(m, GAP_OUTCOMES, 1, m->told_out, m->told_out, "unknown-epoch");
+    if (after(m->told_out, m->out_handed))
+        outcomes_lose(m, m->told_out, "unknown-epoch");
     header_soon(m, now);
 }
 
 static void recheck(struct mailbox *m, const struct mb_header *h, struct mono now)
 {
     (void)now;
+    if (m->nonce != h->boot_nonce)
+        show(m, h);
     m->nonce = h->boot_nonce;
     m->successor = true;
     m->phase = CHECKING;
@@ -240,23 +266,6 @@ static void adopted(struct mailbox *m, const struct mb_header *h, struct mono no
     m->adopt = false;
     m->phase = RUNNING;
     m->host_dirty = true;
-}
-
-static void quarantine(struct mailbox *m, const char *code, const char *text, uint32_t seq)
-{
-    if (m->epoch)
-        leave(m, "quarantine");
-    m->phase = QUARANTINE;
-    m->proposal = 0;
-    m->host_dirty = true;
-    tell_alarm(m, NEWS_QUARANTINE, code, text, seq);
-}
-
-static void conflict(struct mailbox *m, const struct mb_header *h, struct mono now)
-{
-    (void)now;
-    quarantine(m, "epoch-conflict",
-               "The PLC is behind what is recorded: clear its mailbox by hand (EPOCH 0), then go on", h->head_seq);
 }
 
 static void differs(struct mailbox *m, const struct mb_header *h, struct mono now)
@@ -300,8 +309,15 @@ void mailbox_order_epoch(struct mailbox *m, uint32_t epoch, uint32_t nonce)
     epoch_step(m, EV_PROPOSE, &m->hdr, m->last_header);
 }
 
-void mailbox_order_open(struct mailbox *m, uint32_t epoch)
+void mailbox_order_open(struct mailbox *m, uint32_t epoch, uint32_t seq, uint32_t out)
 {
-    if (m->phase == OPENING && epoch == m->told_epoch)
-        epoch_step(m, EV_OPEN, &m->hdr, m->last_header);
+    if (m->phase != OPENING || epoch != m->told_epoch)
+        return;
+    m->rec = (struct item_line_state){.epoch = epoch,
+                                      .epoch_nonce = m->told_nonce,
+                                      .epoch_seen = true,
+                                      .seq = after(seq, m->told_oldest - 1) ? seq : m->told_oldest - 1,
+                                      .out = out,
+                                      .boot_nonce = m->told_nonce};
+    epoch_step(m, EV_OPEN, &m->hdr, m->last_header);
 }

@@ -152,6 +152,13 @@ static void decide(struct mailbox *m, struct cell *c, enum mailbox_quality q, co
         slots_need(m, c);
 }
 
+/* The row says it too: without room the alarm alone is dropped. */
+static void alarm(struct mailbox *m, const char *code, const char *text, uint32_t seq)
+{
+    if (room_for(m, 0))
+        tell_alarm(m, NEWS_ALARM, code, text, seq);
+}
+
 /* Without checks a record counts after two equal reads (invariant 1). */
 static bool counts(const struct mailbox *m, struct cell *c, const uint16_t *w)
 {
@@ -166,7 +173,7 @@ static void take_good(struct mailbox *m, struct cell *c, const struct mb_item *r
     m->successor = false;
     bool unit = mb_weight_mg(record->weight, record->decimals, record->unit, &mg) == 0;
     if (!unit)
-        tell_alarm(m, NEWS_ALARM, "unit-refused", "An item's weight has a unit that is not known", c->seq);
+        alarm(m, "unit-refused", "An item's weight has a unit that is not known", c->seq);
     decide(m, c, unit ? MAILBOX_GOOD : MAILBOX_BAD_UNIT, record);
 }
 
@@ -228,7 +235,7 @@ static bool take_record(struct mailbox *m, struct cell *c, const uint16_t *w, st
     take_bad(m, c, now);
     if (given_up(c, now)) {
         m->unreadable++;
-        tell_alarm(m, NEWS_ALARM, "unreadable-item", "An item's record could not be read", c->seq);
+        alarm(m, "unreadable-item", "An item's record could not be read", c->seq);
         decide(m, c, MAILBOX_UNREADABLE, &record);
     }
     return true;

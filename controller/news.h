@@ -44,14 +44,14 @@ struct news {
 /* Main → line. */
 enum order_kind {
     ORDER_EPOCH,      /* epoch, nonce: committed; write NEW_EPOCH */
-    ORDER_EPOCH_OPEN, /* epoch: the unknown epoch stands in the record; go on at its oldest item */
+    ORDER_EPOCH_OPEN, /* epoch: the unknown epoch stands in the record, committed up to seq and out */
     ORDER_PLAN,       /* plan: from the next item on; answered by NEWS_PLAN_EFFECTIVE */
     ORDER_FEED_STOP,  /* on */
     ORDER_BOX,        /* outlet: an empty box stands there, its fill counter starts at 0 */
 };
 struct order {
     enum order_kind kind;
-    uint32_t epoch, nonce;
+    uint32_t epoch, nonce, seq, out;
     const struct plan *plan;
     uint16_t outlet;
     bool on;
