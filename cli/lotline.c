@@ -57,7 +57,7 @@ static int global_options(struct cli *c, int argc, char **argv)
         else if (strcmp(argv[i], "--lang") == 0 && i + 1 < argc)
             c->lang = strcmp(argv[++i], "zh") == 0 ? LANG_ZH : LANG_EN;
         else
-            return -1;
+            return strcmp(argv[i], "--help") == 0 ? i : -1;
     }
     return i;
 }
@@ -68,10 +68,10 @@ int main(int argc, char **argv)
                     .socket = env_or("LOTLINE_SOCKET", "/run/lotline/lotlined.sock"),
                     .lang = LANG_EN};
     int i = global_options(&c, argc, argv);
-    if (i < 0 || i >= argc || crypto_setup() < 0)
-        return help(i >= 0 && i < argc ? stdout : stderr);
-    if (strcmp(argv[i], "help") == 0)
+    if (i > 0 && i < argc && (strcmp(argv[i], "help") == 0 || strcmp(argv[i], "--help") == 0))
         return help(stdout);
+    if (i < 0 || i >= argc || crypto_setup() < 0)
+        return help(stderr);
     for (size_t k = 0; k < N; k++)
         if (strcmp(argv[i], commands[k].name) == 0)
             return commands[k].run(&c, argc - i - 1, argv + i + 1);

@@ -233,7 +233,7 @@ bool control_waiting(const struct control *k)
 void control_answer(struct control *k, const struct err *failed)
 {
     for (size_t i = 0; i < k->ran; i++) {
-        if (failed && !k->queue[i].error.code)
+        if (failed && !k->queue[i].error.code && !k->queue[i].keep)
             k->queue[i].error = *failed;
         answer(&k->queue[i]);
         request_done(&k->queue[i]);

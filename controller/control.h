@@ -16,6 +16,7 @@ struct request {
     const char *verb, *request_id;
     const json_t *args;
     struct actor actor;
+    bool keep;      /* its answer stands although the commit failed: it asked nothing of the record */
     json_t *result; /* set by the turn, sent after the commit */
     struct err error;
 };

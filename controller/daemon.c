@@ -55,44 +55,6 @@ void daemon_order(struct daemon *d, struct daemon_line *l, const struct order *o
         busthread_wake(l->thread);
 }
 
-static struct daemon_alarm *alarm_slot(struct daemon *d, const char *code, const char *line)
-{
-    struct daemon_alarm *spare = NULL;
-    for (size_t i = 0; i < DAEMON_ALARMS; i++) {
-        struct daemon_alarm *a = &d->alarms[i];
-        if (a->count && strcmp(a->code, code) == 0 && strcmp(a->line, line) == 0)
-            return a;
-        if (!spare && (a->count == 0 || !a->active))
-            spare = a;
-    }
-    if (spare)
-        *spare = (struct daemon_alarm){0};
-    return spare;
-}
-
-void daemon_alarm(struct daemon *d, const char *code, const char *line, const char *text, bool active)
-{
-    struct daemon_alarm *a = alarm_slot(d, code, line);
-    if (!a) {
-        log_warn("more than %d alarms at once: %s not listed", DAEMON_ALARMS, code);
-        return;
-    }
-    if (active && !a->active)
-        log_warn("alarm %s%s%s: %s", code, *line ? " " : "", line, text);
-    else if (!active && a->active)
-        log_info("alarm %s%s%s is over", code, *line ? " " : "", line);
-    snprintf(a->code, sizeof(a->code), "%s", code);
-    snprintf(a->line, sizeof(a->line), "%s", line);
-    if (active && !a->active)
-        a->since_ms = wall_now().ms;
-    if (active) {
-        a->text = text;
-        a->count++;
-        a->last_ms = wall_now().ms;
-    }
-    a->active = active;
-}
-
 /* The bus of an endpoint: found or made. Returns its index or an error. */
 static int bus_of(struct daemon *d, const struct config_endpoint *at, const struct map_link *link,
                   struct err *e)

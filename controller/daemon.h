@@ -48,7 +48,7 @@ struct daemon_drive {
 };
 struct daemon_alarm {
     char code[32], line[24];
-    const char *text;
+    char text[200];
     int64_t since_ms, last_ms;
     uint64_t count;
     bool active;
@@ -82,7 +82,7 @@ struct daemon {
     size_t n_news;
     bool failed;       /* the last commit failed: no acknowledgement before a reopen succeeds */
     struct mono retry; /* when to try again */
-    struct mono blocks_due;
+    struct mono blocks_due, started;
     int64_t head, commits, commit_max_us, last_commit_ms;
     struct wall wall_seen; /* for steps of the clock */
     struct mono mono_seen;
@@ -94,6 +94,8 @@ int daemon_start(struct daemon *d, struct err *e); /* bus threads run from here 
 void daemon_stop(struct daemon *d);                /* goodbyes, joins, last turn, closes */
 void daemon_order(struct daemon *d, struct daemon_line *l, const struct order *o);
 void daemon_alarm(struct daemon *d, const char *code, const char *line, const char *text, bool active);
+/* Once a second: what does not answer is an alarm that names where. */
+void daemon_watch_devices(struct daemon *d, struct mono now);
 struct daemon_line *daemon_line_no(struct daemon *d, uint32_t no); /* asserts that it exists */
 struct daemon_line *daemon_line_named(struct daemon *d, const char *name);
 struct daemon_station *daemon_station_named(struct daemon *d, const char *name);

@@ -45,6 +45,8 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *data)
         control_publish(d->control, doc);
         json_decref(doc);
     }
+    if (ticks % 20 == 0)
+        daemon_watch_devices(d, now);
     if (ticks % 20 == 0 && daemon_alive(d, now))
         sd_notify(0, "WATCHDOG=1");
     sd_event_source_set_time(s, usec + TICK_US);

@@ -120,7 +120,9 @@ static void after_commit(struct daemon *d, const struct news *n)
             daemon_order(d, l, &(struct order){.kind = ORDER_EPOCH, .epoch = st.epoch, .nonce = st.epoch_nonce});
         break;
     case NEWS_EPOCH_UNKNOWN:
-        daemon_order(d, l, &(struct order){.kind = ORDER_EPOCH_OPEN, .epoch = n->u.epoch.epoch});
+        if (item_line_state(d->store, l->no, &st, &e) == 0 && st.epoch == n->u.epoch.epoch)
+            daemon_order(d, l,
+                         &(struct order){.kind = ORDER_EPOCH_OPEN, .epoch = st.epoch, .seq = st.seq, .out = st.out});
         break;
     case NEWS_PLAN_EFFECTIVE:
         planner_retire(l, n->u.plan.former);
@@ -251,8 +253,10 @@ void turn_run(struct daemon *d, struct mono now)
     struct request *r;
     if (d->failed && !reopened(d, now)) {
         struct err down = {.code = ERR_IO, .text = "the record cannot be written: free or repair the disk"};
-        while (control_next(d->control))
-            ;
+        while ((r = control_next(d->control))) {
+            if ((r->keep = verb_needs_no_record(r->verb)))
+                verb_run(d, r);
+        }
         control_answer(d->control, &down);
         return;
     }
@@ -265,8 +269,10 @@ void turn_run(struct daemon *d, struct mono now)
         rc = note_clock(d, now, &e);
     if (rc == 0)
         rc = apply_all(d, &e);
-    while (rc == 0 && (r = control_next(d->control)))
+    while (rc == 0 && (r = control_next(d->control))) {
+        r->keep = verb_needs_no_record(r->verb);
         verb_run(d, r);
+    }
     if (rc == 0 && blocks) {
         rc = run_settle(d->store, wall_now(), &e);
         if (rc == 0)

@@ -279,6 +279,14 @@ static int run_command(struct daemon *d, struct request *r, json_t **ret, struct
     return command_run(d->store, &r->actor, r->request_id, r->verb, r->args, ret, NULL, e);
 }
 
+bool verb_needs_no_record(const char *verb)
+{
+    for (size_t i = 0; i < N_VERBS; i++)
+        if (strcmp(verbs[i].name, verb) == 0)
+            return verbs[i].role == ROLE_NOBODY;
+    return false;
+}
+
 void verb_run(struct daemon *d, struct request *r)
 {
     static const char *const roles[] = {"nobody", "worker", "operator", "manager", "daemon"};

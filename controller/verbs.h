@@ -5,3 +5,5 @@
 
 /* Runs one request inside the open transaction; fills r->result or r->error. */
 void verb_run(struct daemon *d, struct request *r);
+/* Needs no record: answered also while the record cannot be written. */
+bool verb_needs_no_record(const char *verb);
