@@ -128,7 +128,7 @@ static int check_note(struct verify *v, const char *note, const char *row, struc
         rc = note_read(note, body, &c, e);
     if (rc) {
         err_prefix(e, "%s %" PRId64, row, size);
-        return ERR_CHECK;
+        return e->code = ERR_CHECK;
     }
     merkle_root(&v->tree, &root);
     if (strcmp(c.origin, origin) != 0 || c.size != v->tree.size)

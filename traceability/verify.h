@@ -10,5 +10,6 @@
  * contain. A reader's handle will do, also while the daemon writes: what comes after the start is left out.
  * *ret: {"events","checkpoints","blocks","items","outcomes","unblocked","origin","root":hex,"public_key",
  * "against":size or null}; unblocked: rows that the next block will prove.
- * ERR_CHECK: e->text begins with the first bad row, such as "event 17: …", "item 4294967297: …". */
+ * ERR_CHECK: e->text begins with the first bad row, such as "event 17: …", "item 4294967297: …"
+ * (of a block that does not hold: its first row). ERR_PARSE: `against` is no signed note. */
 int verify_store(struct db *db, const char *against, json_t **ret, struct err *e);
