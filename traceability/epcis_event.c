@@ -67,11 +67,31 @@ static int put(struct epcis *x, json_t *o)
     return err_set(x->e, ERR_NOMEM, "no memory for the export");
 }
 
+/* A copy whose inner keys stand under "lotline:" too, so that JSON-LD knows every word. */
+static json_t *own_words(json_t *v)
+{
+    if (json_is_array(v)) {
+        json_t *a = json_array();
+        for (size_t i = 0; i < json_array_size(v); i++)
+            json_array_append_new(a, own_words(json_array_get(v, i)));
+        return a;
+    }
+    if (!json_is_object(v))
+        return json_incref(v);
+    json_t *o = json_object();
+    for (void *at = json_object_iter(v); at; at = json_object_iter_next(v, at)) {
+        char key[64];
+        snprintf(key, sizeof key, "lotline:%s", json_object_iter_key(at));
+        json_object_set_new(o, key, own_words(json_object_iter_value(at)));
+    }
+    return o;
+}
+
 static void copy_as(json_t *o, const char *key, const struct event *ev, const char *field)
 {
     json_t *v = json_object_get(ev->body, field);
     if (v && !json_is_null(v))
-        json_object_set(o, key, v);
+        json_object_set_new(o, key, own_words(v));
 }
 
 /* One reading of a static scale: gross, tare, net as it showed them. */

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #define INPUTS_MAX 200
-#define FLIGHT_MS  60000
 
 /* ---- reading ---- */
 
@@ -52,6 +51,19 @@ int run_get(struct db *db, const char *id, struct run_row *ret, struct err *e)
 {
     return read_run(q_text(db_q(db, RUN_COLUMNS "id = ?1 OR run = CAST(?1 AS INTEGER) AND run = ?1"), 1, id), id, ret,
                     e);
+}
+
+int run_of_args(struct db *db, const json_t *args, struct run_row *ret, struct err *e)
+{
+    const json_t *v = json_object_get(args, "run");
+    char id[24];
+    if (json_is_integer(v))
+        snprintf(id, sizeof id, "%lld", (long long)json_integer_value(v));
+    else if (json_is_string(v))
+        snprintf(id, sizeof id, "%s", json_string_value(v));
+    else
+        return err_set(e, ERR_KEY, "\"run\" is missing: the run's number or id");
+    return run_get(db, id, ret, e);
 }
 
 int run_get_no(struct db *db, uint32_t run, struct run_row *ret, struct err *e)

@@ -88,20 +88,10 @@ static int answer_stopping(const struct run_row *r, int64_t in_flight, json_t **
 int command_run_stop(struct command_context *c, const json_t *args, json_t **ret, struct err *e)
 {
     struct db *db = store_db(c->store);
-    const json_t *v = json_object_get(args, "run");
-    char id[24];
     struct run_row r;
     int64_t in_flight;
     int rc = json_only(args, "run", e);
-    if (rc < 0)
-        return rc;
-    if (json_is_integer(v))
-        snprintf(id, sizeof id, "%lld", (long long)json_integer_value(v));
-    else if (json_is_string(v))
-        snprintf(id, sizeof id, "%s", json_string_value(v));
-    else
-        return err_set(e, ERR_KEY, "\"run\" is missing: the run's number or id");
-    if ((rc = run_get(db, id, &r, e)) < 0)
+    if (rc < 0 || (rc = run_of_args(db, args, &r, e)) < 0)
         return rc;
     if (strcmp(r.state, "closed") == 0)
         return err_set(e, ERR_STATE, "run %s is closed already", r.id);
@@ -236,14 +226,13 @@ int apply_run_closed(struct db *db, const struct event *ev)
 
 int command_run_calibrate(struct command_context *c, const json_t *args, json_t **ret, struct err *e)
 {
-    const char *id, *detail;
+    const char *detail;
     int64_t pieces, mg;
     struct run_row r;
     int rc = json_only(args, "run|pieces|weighed_mg|detail", e);
-    if (rc < 0 || (rc = step_required(args, "run", 20, &id, e)) < 0 ||
-        (rc = json_get_int(args, "pieces", 1, 1000000, &pieces, e)) < 0 ||
+    if (rc < 0 || (rc = json_get_int(args, "pieces", 1, 1000000, &pieces, e)) < 0 ||
         (rc = json_get_int(args, "weighed_mg", 1, INT64_C(1000000000000), &mg, e)) < 0 ||
-        (rc = step_required(args, "detail", 400, &detail, e)) < 0 || (rc = run_get(store_db(c->store), id, &r, e)) < 0)
+        (rc = step_required(args, "detail", 400, &detail, e)) < 0 || (rc = run_of_args(store_db(c->store), args, &r, e)) < 0)
         return rc;
     rc = step_append(c, EVENT_RUN_CALIBRATED,
                      json_pack("{s:I,s:s,s:I,s:I,s:s}", "run", (json_int_t)r.run, "id", r.id, "pieces",
