@@ -1,5 +1,7 @@
 """What people do at a shed, step by step and through the real interlocks: check-weights, intake, runs,
 boxes, sorting by hand. `scale` says how a load gets onto the scale; by default the simulator's w1."""
+import time
+
 from .proc import wait_for
 from .shed import E_MG
 
@@ -56,17 +58,30 @@ class Hands:
 
     def state(self, *states, seconds=10):
         """Waits until the station is in one of these states and gives its view."""
+        seen = {}
+
         def there():
-            v = self.view()
-            return v if v["state"] in states else None
-        return wait_for(f"station {' or '.join(states)}", there, seconds)
+            seen.update(self.view())
+            return dict(seen) if seen["state"] in states else None
+        try:
+            return wait_for(f"station {' or '.join(states)}", there, seconds)
+        except TimeoutError as e:
+            raise TimeoutError(f"{e}; it shows {seen}") from None
 
     def load(self, mg):
         self.scale.load(mg)
 
     def unload(self):
         self.scale.load(0)
-        self.state("empty", "unchecked", "not-trade")
+
+        def at_zero():
+            v = self.view()
+            sc = next(s for s in self.shed.status()["scales"] if s["scale"] == v["scale"])
+            return v["state"] == "empty" or (v["state"] in ("unchecked", "not-trade") and sc["stable"] and
+                                             abs(sc["net_mg"]) < E_MG)
+        wait_for("an empty scale", at_zero)
+        if self.view()["state"] != "empty":
+            time.sleep(0.15)    # no state says that an unchecked scale has returned to zero: one reading more
 
     def shows(self, mg):
         """Puts a load on and reads what the scale shows when it is steady."""

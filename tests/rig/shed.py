@@ -127,15 +127,15 @@ class Shed:
     def control(self, timeout=10):
         return Control(self.socket, timeout)
 
-    def start_broker(self, port=None, persistence=False, config=""):
+    def start_broker(self, port=None, persistence=False, config="", anonymous=True):
         self.mqtt_port = port or self.mqtt_port or free_port()
         conf = self.path("mosquitto.conf")
         me = "user root\n" if os.geteuid() == 0 else ""    # else it cannot read what stands in this folder
-        conf.write_text(f"{me}listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\n"
+        conf.write_text(f"{me}listener {self.mqtt_port} 127.0.0.1\nallow_anonymous {str(anonymous).lower()}\n"
                         f"persistence {'true' if persistence else 'false'}\n"
                         f"persistence_location {self.run}/\nmax_queued_messages 100000\nset_tcp_nodelay true\n{config}")
         exe = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-        p = self.process("mosquitto", [exe, "-c", conf] )
+        p = self.process("mosquitto", [exe, "-c", conf])
 
         def up():
             import socket

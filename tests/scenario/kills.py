@@ -202,7 +202,7 @@ class Kills:
         """From here on the items belong to this lot and these rules; the belt is empty at this moment."""
         sim = self.shed.sim()
         first = (lambda st: (st["epoch"], st["head"] + 1))(sim.do("s1", "stat"))
-        r = self.hands.run([lot], boxes=(1, 2, 3))
+        r = self.hands.run([lot])
         self.runs.append(dict(r, lot=lot, rules=rules, first=first))
         sim.do("s1", "feed", items=100000000, rate=self.rate)
         sim.close()

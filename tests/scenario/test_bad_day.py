@@ -65,7 +65,7 @@ CONFIGURATIONS = {
     "station letter": (lambda d: d.update(station="7"), None, ["station"]),
     "a deadline that cannot hold": (lambda d: d["lines"][0].update(belt_um_per_s=2000000, distance_um=10000), None, ["s1", "ms"]),
     "no YAML": (lambda d: "site: shed\nlines: [\n", None, []),
-    "an alias": (lambda d: "site: &a shed\nstore: *a\n", None, ["alias"]),
+    "an alias": (lambda d: "site: &a shed\nstore: *a\n", None, ["anchors"]),
     "an empty file": (lambda d: "", None, ["empty"]),
 }
 

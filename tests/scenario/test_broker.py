@@ -51,7 +51,7 @@ class Market:
         shed.start_daemon()
         self.hands = Hands(shed).prepare()
         self.hands.check_scale()
-        closed = self.hands.hand(self.hands.intake(self.hands.farmers[0], [4000000]), 4000000)
+        closed = self.hands.hand(self.hands.intake(self.hands.farmers[0], [4000000]), 4000000, [("1", 98)])
         self.lot = graded(closed)[0]["lot"]
         shed.start_web("public")
         self.http = f"http://127.0.0.1:{shed.web_port['public']}"
@@ -92,14 +92,14 @@ def test_broker_dies(shed_of):
     for i in range(4):
         paho_away = i % 2 == 0
         if paho_away:
-            paho.c.disconnect()                       # its session queues at the broker
+            paho.away()                       # its session queues at the broker
         m.events(30)
         time.sleep(0.05 * i)
         s.parts["mosquitto"].kill()
         m.events(10)
         s.start_broker(persistence=True, config=DURABLE)
         if paho_away:
-            paho.c.reconnect()
+            paho.back()
         m.events(5)
         want = m.agree(paho, sub, seconds=30)
     m.head_is(want)
@@ -118,12 +118,12 @@ def test_broker_forgets(shed_of):
     paho = PahoBuyer(s.mqtt_port)
     m.events(5)
     m.agree(paho)
-    paho.c.disconnect()
+    paho.away()
     m.events(100)
     wait_for("the publisher", lambda: m.sink() and m.sink()["lag"] == 0)
     s.parts["mosquitto"].kill()
     s.start_broker()
-    paho.c.reconnect()
+    paho.back()
     m.agree(paho, seconds=30)
     assert paho.replayed >= 100
     paho.close()
@@ -139,8 +139,8 @@ def test_broker_away_for_a_day(shed_of):
     began = time.monotonic()
     m.events(AWAY_EVENTS)
     made = time.monotonic() - began
-    wait_for("the sink to report", lambda: m.sink(), 5)
-    assert m.sink()["state"] in ("offline", "connecting") and m.sink()["lag"] >= AWAY_EVENTS
+    wait_for("the sink to report the backlog", lambda: m.sink() and m.sink()["lag"] >= AWAY_EVENTS, 5)
+    assert m.sink()["state"] in ("offline", "connecting")
     s.start_broker()
     paho = PahoBuyer(s.mqtt_port, http=m.http)
     sub = SubBuyer(s.mqtt_port, s.path("sub.txt"), http=m.http)
@@ -187,34 +187,21 @@ def guarded(shed_of):
     for user in ("edge", "buyer"):
         subprocess.run(["mosquitto_passwd", "-b", s.path("passwords"), user, "right"], check=True)
     s.path("acl").write_text(f"user edge\ntopic readwrite {ROOT}/#\nuser buyer\ntopic read {ROOT}/#\n")
-    for name in ("passwords", "acl"):
-        os.chmod(s.path(name), 0o644)
     m.config = f"password_file {s.path('passwords')}\nacl_file {s.path('acl')}\n"
     s.password = s.path("password")
     s.password.write_text("right\n")
     return m
 
 
-def guard(m):
-    s = m.shed
-    for folder in (s.run, *s.run.parents[:2]):
-        os.chmod(folder, 0o755)                       # mosquitto drops root before it reads
-    s.mqtt_port = s.mqtt_port or free_port()
-    conf = s.path("mosquitto.conf")
-    conf.write_text(f"listener {s.mqtt_port} 127.0.0.1\nallow_anonymous false\n{m.config}")
-    s.process("mosquitto", ["/usr/sbin/mosquitto", "-c", conf])
-    time.sleep(0.3)
-
-
 def test_refused_credentials(guarded):
     """A wrong password: a reason for people, no busy loop, no event lost; the right one, and all goes on."""
     s = guarded.shed
-    guard(guarded)
+    s.start_broker(anonymous=False, config=guarded.config)
     s.password.write_text("wrong\n")
     guarded.events(10)
     p = s.start_sink(username="edge", password_file=str(s.password), status=False)
     sink = wait_for("the sink to say why", lambda: (lambda x: x if x and x["why"] else None)(guarded.sink()), 10)
-    assert sink["state"] != "online" and any(w in sink["why"].lower() for w in ("authori", "password", "user name", "refused"))
+    assert sink["state"] != "online" and "authori" in sink["why"].lower(), sink
     assert "refuses" in p.tail() and str(s.mqtt_port) in p.tail()
     ticks = cpu_ms(p.pid)
     time.sleep(1.5)
@@ -237,7 +224,7 @@ def test_denied_publish(guarded):
     s = guarded.shed
     rights = s.path("acl").read_text()
     s.path("acl").write_text(f"user edge\ntopic readwrite {ROOT}/buyer/market/head\nuser buyer\ntopic read {ROOT}/#\n")
-    guard(guarded)
+    s.start_broker(anonymous=False, config=guarded.config)
     p = s.start_sink(username="edge", password_file=str(s.password), status=False)
     guarded.events(5)
     sink = wait_for("the sink to stop", lambda: (lambda x: x if x and x["state"] == "stopped" else None)(guarded.sink()), 10)

@@ -29,7 +29,7 @@ class Day:
         self.belt = Belt(h, "s1")
         self.runs, self.boxes, self.closed = [], {}, []
         self.sort(self.lots[:2], boxes=(1, 2))
-        self.sort([self.lots[2]], boxes=(3,), ruleset="tiao", keep=1000000)
+        self.sort([self.lots[2]], boxes=(3,), ruleset="tiao", keep=2000000)
         shed.start_web("public")
 
     def sort(self, lots, boxes, ruleset="lu", keep=0):
@@ -123,7 +123,7 @@ def test_balance(day):
         doc = json.dumps(lotline(day, "balance", run["id"]))
         given = sum(mg for mg, in day.ask(
             f"SELECT net_mg FROM weighing WHERE purpose = 'intake' AND lot IN ({','.join('?' * len(lots))})", *lots))
-        assert str(given - (1000000 if lots == [day.lots[2]] else 0)) in doc
+        assert str(given - (2000000 if lots == [day.lots[2]] else 0)) in doc
 
 
 def test_hold_stops_what_came_from_it(day):
@@ -165,7 +165,7 @@ def log_verify(day, folder, *more):
 
 
 TAMPER = {
-    "a word in an event": "UPDATE event SET body = replace(CAST(body AS TEXT), '\"at_ms\":1', '\"at_ms\":2') WHERE seq = 9",
+    "a word in an event": "UPDATE event SET body = CAST(replace(CAST(body AS TEXT), '\"at_ms\":1', '\"at_ms\":2') AS BLOB) WHERE seq = 9",
     "a weight of an item": "UPDATE item SET net_mg = net_mg + 10 WHERE id = (SELECT id FROM item WHERE net_mg > 0 LIMIT 1 OFFSET 20)",
     "an item taken out": "DELETE FROM item WHERE id = (SELECT id FROM item LIMIT 1 OFFSET 30)",
     "an outcome": "UPDATE outcome SET outlet = 1 WHERE id = (SELECT id FROM outcome WHERE outlet = 2 LIMIT 1)",

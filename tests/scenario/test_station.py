@@ -71,9 +71,18 @@ def hands(request, module_shed_of):
         scale.close()
 
 
+@pytest.fixture(autouse=True)
+def empty_scale(request):
+    """A test that fails leaves nothing on the scale for the next one."""
+    yield
+    if "hands" in request.fixturenames and "gone" not in request.node.name:
+        request.getfixturevalue("hands").unload()
+
+
 def refused(hands, view, text, code="ERR_STATE", **fields):
+    view = dict(view, placement=view["placement"] or 99999)              # none is shown without a usable reading
     with pytest.raises(Refused) as e:
-        hands.accept(view, fields.pop("purpose", "intake"), **dict(dict(lot=hands.lot), **fields))
+        hands.accept(view, "intake", **dict(dict(lot=hands.lot), **fields))
     assert e.value.code == code and text.lower() in e.value.text.lower(), e.value
     return e.value.text
 
@@ -90,21 +99,44 @@ def weighings(hands):
     return count(hands, "SELECT count(*) FROM weighing WHERE voided_seq IS NULL")
 
 
-def test_day_at_the_scale(hands):
-    """From check-weights to a voided weighing; every refusal with its own text."""
-    call = hands.call
-    hands.lot = call("lot.open", farmer=hands.farmers[0], product="dangshen-lu")["lot"]
-    v = hands.state("unchecked", "empty")
-    hands.load(5000000)
-    v = hands.state("unchecked")
-    refused(hands, v, "check-weights")
+def open_lot(hands, farmer=0):
+    hands.lot = hands.call("lot.open", farmer=hands.farmers[farmer], product="dangshen-lu")["lot"]
+
+
+def loaded(hands, state, mg):
+    """The view of a load that stands steady in this state."""
+    hands.load(mg)
+    return wait_for(f"{mg} mg in state {state}", lambda: (lambda v: v if (v["state"], v["net_mg"]) == (state, mg) and
+                                                          v["placement"] else None)(hands.view()), 5)
+
+
+@pytest.fixture
+def checked(hands):
+    """The morning's check-weights are done."""
+    if not hands.view()["checked"]:
+        assert hands.check_scale()["ok"]
+    return hands
+
+
+def test_before_the_check_weights(hands):
+    open_lot(hands)
+    refused(hands, loaded(hands, "unchecked", 5000000), "check-weights")
+    hands.unload()
+    shown = [dict(applied_mg=10000000, shown_mg=10008000)]           # 4 e off at 5000 e
+    assert not hands.call("scale.check", scale="w1", weights=shown)["ok"]
+    refused(hands, loaded(hands, "unchecked", 5000000), "check-weights")
+    hands.unload()
     assert hands.check_scale()["ok"]
 
+
+def test_day_at_the_scale(checked):
+    """From the first crate to a voided weighing; every refusal with its own text."""
+    hands, call = checked, checked.call
+    open_lot(hands)
     hands.load(5000000)                                             # moving
     moving = wait_for("movement", lambda: (lambda x: x if x["state"] == "moving" else None)(hands.view()), 5, 0.001)
     refused(hands, moving, "not steady")
-    v = hands.state("ready")
-    assert v["net_mg"] == 5000000
+    v = loaded(hands, "ready", 5000000)
     refused(hands, dict(v, net_mg=v["net_mg"] + 2000), "", code="ERR_CHECK")     # not as shown
     before = weighings(hands)
     r = hands.accept(v, "intake", lot=hands.lot)
@@ -123,8 +155,7 @@ def test_day_at_the_scale(hands):
     hands.load(-600000)                                             # under
     refused(hands, hands.state("under", "not-zero", "too-light"), "")
     hands.unload()
-    hands.load(20000)                                               # below Min
-    refused(hands, hands.state("too-light"), "minimum")
+    refused(hands, loaded(hands, "too-light", 20000), "minimum")    # below Min
     hands.unload()
 
     voided = call("weighing.void", weighing=r["weighing"], reason="wrong lot")
@@ -135,9 +166,10 @@ def test_day_at_the_scale(hands):
     assert count(hands, "SELECT mg FROM lot WHERE lot = ?", hands.lot) == 0
 
 
-def test_double_tap(hands):
+def test_double_tap(checked):
     """A hundred taps with one request id, then a hundred with ids of their own: one record each time."""
-    hands.lot = hands.call("lot.open", farmer=hands.farmers[0], product="dangshen-lu")["lot"]
+    hands = checked
+    open_lot(hands)
     for same in (True, False):
         v, before = hands.ready(7000000), weighings(hands)
         rid = uuid.uuid4().hex
@@ -156,9 +188,10 @@ def test_double_tap(hands):
         hands.unload()
 
 
-def test_committed_before_answered(hands):
+def test_committed_before_answered(checked):
     """kill -9 right after the answer: the weighing is there, and its placement stays used."""
-    hands.lot = hands.call("lot.open", farmer=hands.farmers[1], product="dangshen-lu")["lot"]
+    hands = checked
+    open_lot(hands, 1)
     v = hands.ready(6000000)
     rid = uuid.uuid4().hex
     with hands.shed.control() as c:
@@ -177,8 +210,9 @@ def test_committed_before_answered(hands):
     hands.unload()
 
 
-def test_by_hand_and_box(hands):
+def test_by_hand_and_box(checked):
     """A crate out to a worker, back in grades, closed with its loss; a box weighed and sealed."""
+    hands = checked
     lot = hands.intake(hands.farmers[0], [8000000, 4000000])
     r = hands.hand(lot, 5000000)
     back = sum(5000000 * share // 100 // 2000 * 2000 for share in (40, 25, 15, 10, 6, 3))
@@ -189,9 +223,10 @@ def test_by_hand_and_box(hands):
     assert code == 0 and lot in json.dumps(trace)
 
 
-def test_zz_frozen_stale_and_gone(hands):
+def test_zz_frozen_stale_and_gone(checked):
     """Last of this shed: the reading stands still, then the scale is gone."""
-    hands.lot = hands.call("lot.open", farmer=hands.farmers[0], product="dangshen-lu")["lot"]
+    hands = checked
+    open_lot(hands)
     v = hands.ready(5000000)
     hands.scale.do("disconnect", **({"ms": 60000} if hands.shed.parts.get("sim") else {}))
     gone = wait_for("the scale to be missed",
