@@ -43,7 +43,7 @@ static inline struct mono mono_min(struct mono a, struct mono b)
 
 /* The kernel's boot id, 32 hex digits without dashes; constant for the life of the process. */
 const char *clock_boot_id(void);
-/* "synced", "unsynced" (adjtimex). Cheap enough for once a second. */
+/* "synced", "unsynced", or "unknown" where a sandbox forbids asking (adjtimex). Cheap enough for once a second. */
 const char *clock_state(void);
 
 /* ISO 8601: UTC with milliseconds and Z ("2026-11-24T06:12:01.250Z"); buf of ≥ 25 bytes. */
