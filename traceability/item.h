@@ -20,7 +20,8 @@
  *    prove (10 s later at most; none after a clean stop).
  *  - The block event itself is leaf seq - 1 of the log: SHA-256(0x00 ‖ event.body), RFC 6962 over all events in
  *    order of seq (dense from 1). Table checkpoint holds signed C2SP checkpoints of it (note.h), signed with
- *    the key that stands in base64 as "public_key" of the first event; origin and key name are
+ *    the key that stands in base64 as "public_key" of the first event (or of the newest key.rotated event within
+ *    the tree, which the key before it signed: key.h); origin and key name are
  *    "SITE.lotline/" and the first 8 digits of "store_id" of the newest store.created or store.restored event
  *    within the tree. */
 #pragma once

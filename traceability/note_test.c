@@ -105,7 +105,7 @@ static void every_changed_byte(void **state)
 
 static void other_signers(void **state)
 {
-    char note[NOTE_MAX], cosigned[NOTE_MAX], twice[NOTE_MAX];
+    char note[1024], cosigned[2048], twice[2048];
     (void)state;
     make(note, sizeof note, 5);
     assert_int_equal(open_with(note, other_pub), ERR_CHECK); /* another key under our name */

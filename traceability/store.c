@@ -10,6 +10,7 @@
  *  4. The key file is made with a new store only; an old store whose key is missing or another is not
  *     opened. */
 #include "traceability/store.h"
+#include "traceability/key.h"
 #include "traceability/store_inner.h"
 #include "traceability/tlog.h"
 #include <errno.h>
@@ -24,9 +25,7 @@
 
 const char store_schema[] =
 #include "traceability/schema.sql.inc"
-#if __has_include("traceability/schema_steps.sql.inc")
 #include "traceability/schema_steps.sql.inc"
-#endif
     ;
 static const char people_schema[] =
 #include "traceability/people.sql.inc"
@@ -106,15 +105,6 @@ static void close_files(struct store *s)
     s->people = s->db = NULL;
 }
 
-static int load_key(struct store *s, bool is_new, struct err *e)
-{
-    int rc = crypto_key_load(s->key_path, s->secret, s->public_key, e);
-    if (rc != ERR_NOT_FOUND || !is_new)
-        return rc;
-    rc = crypto_key_create(s->key_path, e); /* invariant 4 */
-    return rc ? rc : crypto_key_load(s->key_path, s->secret, s->public_key, e);
-}
-
 static int create(struct store *s, struct err *e)
 {
     char id[33], key[64];
@@ -140,8 +130,9 @@ static int meet(struct store *s, struct err *e)
     if (strcmp(f.site, s->site) != 0)
         return err_set(e, ERR_STATE, "%s is the record of site \"%s\", not of \"%s\"", db_path(s->db), f.site,
                        s->site);
-    if (memcmp(f.public_key, s->public_key, sizeof s->public_key) != 0)
-        return err_set(e, ERR_CHECK, "%s is not the key that signs %s", s->key_path, db_path(s->db));
+    rc = key_settle(s, f.public_key, e);
+    if (rc)
+        return rc;
     memcpy(s->store_id, f.store_id, sizeof s->store_id);
     s->head = store_last_seq(s->db);
     return 0;
@@ -164,7 +155,7 @@ static int open_store(struct store *s, struct err *e)
     if (rc)
         return rc;
     bool is_new = store_last_seq(s->db) == 0;
-    rc = load_key(s, is_new, e);
+    rc = key_load(s, is_new, e); /* invariant 4 */
     if (rc == 0 && is_new)
         rc = create(s, e);
     return rc ? rc : meet(s, e);
@@ -199,6 +190,7 @@ void store_close(struct store *s)
         return;
     close_files(s);
     crypto_wipe(s->secret, sizeof s->secret);
+    crypto_wipe(s->next_secret, sizeof s->next_secret);
     free(s->dir);
     free(s->key_path);
     free(s);
@@ -258,8 +250,11 @@ int store_begin(struct store *s, struct err *e)
 
 static int sign_news(struct store *s, int64_t last, struct store_facts *f, struct err *e)
 {
+    const uint8_t *secret = NULL;
     int rc = store_facts(s->db, f, e);
-    return rc ? rc : tlog_sign(s->db, last, f->origin, s->secret, s->public_key, e);
+    if (rc == 0)
+        rc = key_secret_of(s, f->public_key, &secret, e);
+    return rc ? rc : tlog_sign(s->db, last, f->origin, secret, f->public_key, e);
 }
 
 int store_commit(struct store *s, struct err *e)
@@ -280,8 +275,10 @@ int store_commit(struct store *s, struct err *e)
         s->failed = true; /* invariant 3 */
         return rc;
     }
-    if (f.store_id[0])
+    if (f.store_id[0]) {
         memcpy(s->store_id, f.store_id, sizeof s->store_id);
+        key_committed(s, f.public_key);
+    }
     s->head = last;
     s->dirty = false;
     if (s->erased && db_checkpoint(s->people, true) == 0) /* busy: the next commit tries again */

@@ -83,6 +83,11 @@ int apply_store_created(struct db *db, const struct event *ev)
     return rc ? rc : begin_generation(db, ev);
 }
 
+int apply_key_rotated(struct db *db, const struct event *ev)
+{
+    return take_over(db, ev, "public_key");
+}
+
 int apply_store_restored(struct db *db, const struct event *ev)
 {
     int rc = take_over(db, ev, "store_id");

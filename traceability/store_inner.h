@@ -9,6 +9,8 @@ struct store {
     char *dir, *key_path;
     char site[17], station, store_id[33];
     uint8_t secret[64], public_key[32];
+    uint8_t next_secret[64], next_public[32]; /* key.c: a rotation that is not committed yet */
+    bool has_next;
     int64_t head; /* newest committed event */
     bool dirty, failed;
     bool erased; /* people: overwrite the log after the commit */

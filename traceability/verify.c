@@ -6,6 +6,7 @@
  *  2. Nothing of a projection is believed: origin and key are taken from the events themselves. */
 #include "traceability/verify.h"
 #include "base/json.h"
+#include "traceability/key.h"
 #include "traceability/note.h"
 #include "traceability/verify_inner.h"
 #include <inttypes.h>
@@ -45,6 +46,24 @@ static int take_text(const struct event *ev, const char *key, char *ret, size_t 
     return 0;
 }
 
+/* Only the key so far can name its successor. */
+static int take_key(struct verify *v, const struct event *ev, struct err *e)
+{
+    char origin[NOTE_NAME_MAX], statement[256];
+    uint8_t key[ED25519_PUBLIC_LEN], signature[ED25519_SIGNATURE_LEN];
+    const char *text = json_text_or(ev->body, "public_key", ""), *sig = json_text_or(ev->body, "signature", "");
+    size_t key_n = 0, sig_n = 0;
+    note_origin(v->site, v->store_id, origin);
+    if (base64_parse(text, strlen(text), key, sizeof key, &key_n) || key_n != sizeof key ||
+        base64_parse(sig, strlen(sig), signature, sizeof signature, &sig_n) || sig_n != sizeof signature)
+        return bad(e, "event", ev->seq, "its key or signature cannot be read");
+    if (key_statement(origin, text, statement, sizeof statement) ||
+        !crypto_verify(v->public_key, statement, strlen(statement), signature))
+        return bad(e, "event", ev->seq, "the old key did not sign the new one");
+    memcpy(v->public_key, key, sizeof key);
+    return 0;
+}
+
 /* Invariant 2. */
 static int take_identity(struct verify *v, const struct event *ev, struct err *e)
 {
@@ -59,6 +78,8 @@ static int take_identity(struct verify *v, const struct event *ev, struct err *e
         int rc = take_text(ev, "site", v->site, sizeof v->site, e);
         return rc ? rc : take_text(ev, "store_id", v->store_id, sizeof v->store_id, e);
     }
+    if (ev->kind == EVENT_KEY_ROTATED)
+        return take_key(v, ev, e);
     return ev->kind == EVENT_STORE_RESTORED ? take_text(ev, "store_id", v->store_id, sizeof v->store_id, e) : 0;
 }
 

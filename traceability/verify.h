@@ -6,7 +6,7 @@
 
 /* Recomputes every leaf, the Merkle tree with all its stored nodes, the root and signature of every
  * checkpoint, and the root of every item.block from its item and outcome rows. The key is that of the
- * first event. `against` (NULL: none): an older checkpoint, as a signed note, that the record must still
+ * first event, or a later one that its predecessor signed (key.h). `against` (NULL: none): an older checkpoint, as a signed note, that the record must still
  * contain. A reader's handle will do, also while the daemon writes: what comes after the start is left out.
  * *ret: {"events","checkpoints","blocks","items","outcomes","unblocked","origin","root":hex,"public_key",
  * "against":size or null}; unblocked: rows that the next block will prove.
