@@ -126,7 +126,7 @@ int command_box_cancel(struct command_context *c, const json_t *args, json_t **r
     int rc = json_only(args, "line|outlet|reason", e);
     if (rc < 0 || (rc = step_required(args, "line", 24, &line, e)) < 0 ||
         (rc = json_get_int(args, "outlet", 1, OUTLETS, &outlet, e)) < 0 ||
-        (rc = step_required(args, "reason", 200, &reason, e)) < 0)
+        (rc = step_reason(c, args, "reason", 200, &reason, e)) < 0)
         return rc;
     if ((rc = standing(store_db(c->store), line, outlet, &old)) <= 0)
         return err_set(e, rc ? rc : ERR_NOT_FOUND, "no box stands under outlet %lld of line %s", (long long)outlet, line);

@@ -33,7 +33,7 @@ int command_weighing_void(struct command_context *c, const json_t *args, json_t 
     struct weighing_row r;
     int rc = json_only(args, "weighing|reason", e);
     if (rc < 0 || (rc = step_required(args, "weighing", WEIGHING_ID_SIZE - 1, &id, e)) < 0 ||
-        (rc = step_required(args, "reason", 200, &reason, e)) < 0 || (rc = weighing_get(db, id, &r, e)) < 0)
+        (rc = step_reason(c, args, "reason", 200, &reason, e)) < 0 || (rc = weighing_get(db, id, &r, e)) < 0)
         return rc;
     if (r.voided)
         return err_set(e, ERR_EXISTS, "weighing %s is void already", id);

@@ -38,12 +38,12 @@ static int tell_each(struct command_context *c, enum event_kind kind, const json
     return 0;
 }
 
-static int hold_args(const json_t *args, const char **lot, const char **reason, struct err *e)
+static int hold_args(struct command_context *c, const json_t *args, const char **lot, const char **reason, struct err *e)
 {
     int rc = json_only(args, "lot|reason", e);
     if (rc < 0 || (rc = step_required(args, "lot", 20, lot, e)) < 0)
         return rc;
-    return step_required(args, "reason", 200, reason, e);
+    return step_reason(c, args, "reason", 200, reason, e);
 }
 
 static int active_hold(struct db *db, const char *lot, int64_t *ret_seq)
@@ -62,7 +62,7 @@ int command_hold_place(struct command_context *c, const json_t *args, json_t **r
     const char *lot, *reason;
     json_t *lots = NULL;
     int64_t hold;
-    int rc = hold_args(args, &lot, &reason, e);
+    int rc = hold_args(c, args, &lot, &reason, e);
     if (rc < 0 || (rc = ledger_get(db, lot, &l, e)) < 0)
         return rc;
     if ((rc = active_hold(db, lot, &hold)) == 0 && hold)
@@ -86,7 +86,7 @@ int command_hold_release(struct command_context *c, const json_t *args, json_t *
     struct ledger_lot l;
     json_t *lots = NULL;
     int64_t hold;
-    int rc = hold_args(args, &lot, &reason, e);
+    int rc = hold_args(c, args, &lot, &reason, e);
     if (rc < 0 || (rc = ledger_get(db, lot, &l, e)) < 0)
         return rc;
     if ((rc = active_hold(db, lot, &hold)) == 0 && !hold)
@@ -173,7 +173,7 @@ int command_recall_start(struct command_context *c, const json_t *args, json_t *
     json_t *set = NULL;
     int rc = json_only(args, "id|reason", e);
     if (rc < 0 || (rc = step_required(args, "id", 24, &id, e)) < 0 ||
-        (rc = step_required(args, "reason", 200, &reason, e)) < 0 ||
+        (rc = step_reason(c, args, "reason", 200, &reason, e)) < 0 ||
         (rc = lot_recall(store_db(c->store), id, &set, e)) < 0)
         return rc;
     json_t *graded = graded_among(store_db(c->store), json_object_get(set, "lots"));

@@ -232,7 +232,7 @@ int command_run_calibrate(struct command_context *c, const json_t *args, json_t 
     int rc = json_only(args, "run|pieces|weighed_mg|detail", e);
     if (rc < 0 || (rc = json_get_int(args, "pieces", 1, 1000000, &pieces, e)) < 0 ||
         (rc = json_get_int(args, "weighed_mg", 1, INT64_C(1000000000000), &mg, e)) < 0 ||
-        (rc = step_required(args, "detail", 400, &detail, e)) < 0 || (rc = run_of_args(store_db(c->store), args, &r, e)) < 0)
+        (rc = step_reason(c, args, "detail", 400, &detail, e)) < 0 || (rc = run_of_args(store_db(c->store), args, &r, e)) < 0)
         return rc;
     rc = step_append(c, EVENT_RUN_CALIBRATED,
                      json_pack("{s:I,s:s,s:I,s:I,s:s}", "run", (json_int_t)r.run, "id", r.id, "pieces",

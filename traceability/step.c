@@ -1,5 +1,6 @@
 /* Shared moves of the steps (contract: step.h). Main thread. */
 #include "traceability/step.h"
+#include "traceability/people.h"
 #include <string.h>
 
 int step_optional(const json_t *args, const char *key, size_t max, const char **ret, struct err *e)
@@ -17,6 +18,39 @@ int step_required(const json_t *args, const char *key, size_t max, const char **
     int rc = json_get_text(args, key, max, &text, e);
     if (rc == 0 && !*text)
         rc = err_set(e, ERR_KEY, "\"%s\" is empty", key);
+    if (rc == 0)
+        *ret = text;
+    return rc;
+}
+
+#define PEOPLE_ASKED 5000
+#define SHORTEST 4 /* bytes of a name: two Chinese characters have six, and one alone would be any word */
+
+static bool names_person(const char *text, const json_t *person)
+{
+    static const char *const keys[] = {"name", "phone"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *v = json_text_or(person, keys[i], "");
+        if (strlen(v) >= SHORTEST && strstr(text, v))
+            return true;
+    }
+    return false;
+}
+
+int step_reason(struct command_context *c, const json_t *args, const char *key, size_t max, const char **ret,
+                struct err *e)
+{
+    json_t *people = NULL, *p;
+    const char *text;
+    size_t i;
+    int rc = step_required(args, key, max, &text, e);
+    if (rc < 0 || (rc = people_find(c->store, "", "", PEOPLE_ASKED, &people, e)) < 0)
+        return rc;
+    json_array_foreach(people, i, p)
+        if (rc == 0 && names_person(text, p))
+            rc = err_set(e, ERR_DENIED, "\"%s\" names a person: it stays for ever and buyers may read it: say what "
+                                        "happened without a name", key);
+    json_decref(people);
     if (rc == 0)
         *ret = text;
     return rc;

@@ -18,6 +18,10 @@
 int step_optional(const json_t *args, const char *key, size_t max, const char **ret, struct err *e);
 /* An argument that must be there and not empty. */
 int step_required(const json_t *args, const char *key, size_t max, const char **ret, struct err *e);
+/* A text that a person typed and that stays for ever, where buyers may read it: must be there, and must
+ * not hold the name or telephone number of anybody in people.db. */
+int step_reason(struct command_context *c, const json_t *args, const char *key, size_t max,
+                const char **ret, struct err *e);
 /* Appends and takes `body` over (NULL: no memory). ret_seq may be NULL. */
 int step_append(struct command_context *c, enum event_kind kind, json_t *body, int64_t *ret_seq,
                 struct err *e);
