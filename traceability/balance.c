@@ -21,8 +21,10 @@ static json_t *line_of(int64_t mg, int64_t pieces, int64_t in_mg)
 
 static json_t *grade_lines(struct db *db, const struct run_row *r, const struct totals *t)
 {
-    struct stmt *s = db_q(db, "SELECT o.grade, l.lot, l.grade_code, l.drawn_mg, l.net_mg FROM run_output o JOIN lot l ON "
-                              "l.lot = o.lot WHERE o.run = ?1 AND o.grade > 0 ORDER BY 1");
+    struct stmt *s = db_q(
+        db,
+        "SELECT o.grade, l.lot, l.grade_code, l.drawn_mg, l.net_mg FROM run_output o JOIN lot l ON "
+        "l.lot = o.lot WHERE o.run = ?1 AND o.grade > 0 ORDER BY 1");
     json_t *a = json_array();
     q_int(s, 1, r->run);
     while (q_step(s) == 1) {
@@ -50,14 +52,15 @@ int run_balance(struct db *db, const char *run_id, json_t **ret, struct err *e)
     for (uint32_t g = 1; g <= RULE_GRADES_MAX; g++)
         graded += t.grade[g].mg;
     int64_t unexplained = r.in_mg - graded - t.grade[0].mg - t.unknown.mg;
-    return step_answer(ret,
-                       json_pack("{s:s,s:I,s:s,s:s,s:I,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "id", r.id, "run",
-                                 (json_int_t)r.run, "line", r.line, "state", r.state, "in_mg", (json_int_t)r.in_mg,
-                                 "grades", grade_lines(db, &r, &t), "graded_mg", (json_int_t)graded, "rework",
-                                 line_of(t.grade[0].mg, t.grade[0].pieces, r.in_mg), "unknown",
-                                 line_of(t.unknown.mg, t.unknown.pieces, r.in_mg), "trimmings", line_of(0, -1, r.in_mg),
-                                 "loss", line_of(0, -1, r.in_mg), "unexplained", line_of(unexplained, -1, r.in_mg),
-                                 "items", (json_int_t)t.items.pieces, "no_weight", (json_int_t)t.no_weight, "in_flight",
-                                 (json_int_t)t.in_flight),
-                       e);
+    return step_answer(
+        ret,
+        json_pack("{s:s,s:I,s:s,s:s,s:I,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "id", r.id,
+                  "run", (json_int_t)r.run, "line", r.line, "state", r.state, "in_mg",
+                  (json_int_t)r.in_mg, "grades", grade_lines(db, &r, &t), "graded_mg",
+                  (json_int_t)graded, "rework", line_of(t.grade[0].mg, t.grade[0].pieces, r.in_mg),
+                  "unknown", line_of(t.unknown.mg, t.unknown.pieces, r.in_mg), "trimmings",
+                  line_of(0, -1, r.in_mg), "loss", line_of(0, -1, r.in_mg), "unexplained",
+                  line_of(unexplained, -1, r.in_mg), "items", (json_int_t)t.items.pieces,
+                  "no_weight", (json_int_t)t.no_weight, "in_flight", (json_int_t)t.in_flight),
+        e);
 }

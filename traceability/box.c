@@ -3,7 +3,8 @@
  *
  * 1. A box of an outlet holds the outcomes there between its opening and its closing OUT_INDEX
  *    (MAILBOX rule 13); all of them must be of one run and one grade, as planned.
- * 2. Its net weight is what the static scale showed at closing; the sum of its items stands beside it.
+ * 2. Its net weight is what the static scale showed at closing; the sum of its items stands beside
+ * it.
  * 3. What is not known, on hold, recalled, rework or reject is not packed. */
 #include "traceability/box.h"
 #include "traceability/facts.h"
@@ -24,9 +25,11 @@
 int box_get(struct db *db, const char *id, struct box_row *ret, struct err *e)
 {
     struct box_row b = {0};
-    struct stmt *s = db_q(db, "SELECT box, lot, state, weighing, seal, nonce, net_mg, drawn_mg, packed_ms, event_seq, "
-                              "coalesce(items_mg, 0), coalesce(pieces, -1), coalesce(unknown, 0) FROM unit "
-                              "WHERE box = ?1 OR seal = ?1");
+    struct stmt *s = db_q(
+        db,
+        "SELECT box, lot, state, weighing, seal, nonce, net_mg, drawn_mg, packed_ms, event_seq, "
+        "coalesce(items_mg, 0), coalesce(pieces, -1), coalesce(unknown, 0) FROM unit "
+        "WHERE box = ?1 OR seal = ?1");
     int rc = q_one(q_text(s, 1, id));
     if (rc < 0)
         return err_set(e, rc, "no box %.20s: compare the ten characters with the label", id);
@@ -68,9 +71,10 @@ static int standing(struct db *db, const char *line, int64_t outlet, struct open
     return rc;
 }
 
-/* An OUT_INDEX of the line's newest epoch as an outcome id; absent: the newest that is committed. */
-static int out_position(struct db *db, const json_t *args, const char *line, const char *key, int64_t *ret,
-                        struct err *e)
+/* An OUT_INDEX of the line's newest epoch as an outcome id; absent: the newest that is committed.
+ */
+static int out_position(struct db *db, const json_t *args, const char *line, const char *key,
+                        int64_t *ret, struct err *e)
 {
     uint32_t no;
     int64_t newest, out;
@@ -101,20 +105,25 @@ int command_box_open(struct command_context *c, const json_t *args, json_t **ret
     if ((rc = standing(db, line, outlet, &old)) < 0)
         return err_set(e, rc, "the boxes of line %s cannot be read", line);
     if (rc == 1)
-        return err_set(e, ERR_STATE, "box %s stands under outlet %lld: weigh it to close it, or box.cancel", old.box,
-                       (long long)outlet);
+        return err_set(e, ERR_STATE,
+                       "box %s stands under outlet %lld: weigh it to close it, or box.cancel",
+                       old.box, (long long)outlet);
     ident_box(box);
-    rc = step_append(c, EVENT_BOX_OPENED, json_pack("{s:s,s:s,s:I,s:I}", "box", box, "line", line, "outlet",
-                                                    (json_int_t)outlet, "out_from", (json_int_t)from),
+    rc = step_append(c, EVENT_BOX_OPENED,
+                     json_pack("{s:s,s:s,s:I,s:I}", "box", box, "line", line, "outlet",
+                               (json_int_t)outlet, "out_from", (json_int_t)from),
                      NULL, e);
-    return rc < 0 ? rc : step_answer(ret, json_pack("{s:s,s:s,s:I}", "box", box, "line", line, "outlet",
-                                                    (json_int_t)outlet),
-                                     e);
+    return rc < 0 ? rc
+                  : step_answer(ret,
+                                json_pack("{s:s,s:s,s:I}", "box", box, "line", line, "outlet",
+                                          (json_int_t)outlet),
+                                e);
 }
 
 int apply_box_opened(struct db *db, const struct event *ev)
 {
-    struct stmt *s = db_q(db, "INSERT INTO box_open(box, line, outlet, out_from, opened_ms) VALUES(?1,?2,?3,?4,?5)");
+    struct stmt *s = db_q(
+        db, "INSERT INTO box_open(box, line, outlet, out_from, opened_ms) VALUES(?1,?2,?3,?4,?5)");
     return q_run(q_int(step_bind(s, ev, "box|line|outlet|out_from"), 5, ev->at.ms));
 }
 
@@ -129,9 +138,11 @@ int command_box_cancel(struct command_context *c, const json_t *args, json_t **r
         (rc = step_reason(c, args, "reason", 200, &reason, e)) < 0)
         return rc;
     if ((rc = standing(store_db(c->store), line, outlet, &old)) <= 0)
-        return err_set(e, rc ? rc : ERR_NOT_FOUND, "no box stands under outlet %lld of line %s", (long long)outlet, line);
-    rc = step_append(c, EVENT_BOX_CANCELLED, json_pack("{s:s,s:s,s:I,s:s}", "box", old.box, "line", line, "outlet",
-                                                       (json_int_t)outlet, "reason", reason),
+        return err_set(e, rc ? rc : ERR_NOT_FOUND, "no box stands under outlet %lld of line %s",
+                       (long long)outlet, line);
+    rc = step_append(c, EVENT_BOX_CANCELLED,
+                     json_pack("{s:s,s:s,s:I,s:s}", "box", old.box, "line", line, "outlet",
+                               (json_int_t)outlet, "reason", reason),
                      NULL, e);
     return rc < 0 ? rc : step_answer(ret, json_pack("{s:s,s:b}", "box", old.box, "ok", 1), e);
 }
@@ -145,25 +156,31 @@ int apply_box_cancelled(struct db *db, const struct event *ev)
 /* ---- closing ---- */
 
 /* Invariant 1. */
-static int one_grade_only(struct db *db, const char *line, int64_t outlet, const struct box_content *b, struct err *e)
+static int one_grade_only(struct db *db, const char *line, int64_t outlet,
+                          const struct box_content *b, struct err *e)
 {
     if (b->other.pieces && b->good.pieces)
         return err_set(e, ERR_STATE,
-                       "%lld of %lld pieces at outlet %lld are not of its grade (outcome reason %u): mixed, sort them "
+                       "%lld of %lld pieces at outlet %lld are not of its grade (outcome reason "
+                       "%u): mixed, sort them "
                        "again and box.cancel",
-                       (long long)b->other.pieces, (long long)(b->other.pieces + b->good.pieces), (long long)outlet,
-                       b->other_reason);
+                       (long long)b->other.pieces, (long long)(b->other.pieces + b->good.pieces),
+                       (long long)outlet, b->other_reason);
     if (b->other.pieces)
-        return err_set(e, ERR_STATE, "outlet %lld of line %s got rework only: it is not packed before it is sorted again",
-                       (long long)outlet, line);
+        return err_set(
+            e, ERR_STATE,
+            "outlet %lld of line %s got rework only: it is not packed before it is sorted again",
+            (long long)outlet, line);
     if (b->good.pieces == 0)
-        return err_set(e, ERR_STATE, "nothing came to outlet %lld of line %s since the box was opened",
+        return err_set(e, ERR_STATE,
+                       "nothing came to outlet %lld of line %s since the box was opened",
                        (long long)outlet, line);
     (void)db;
     return 0;
 }
 
-static int from_outlet(struct db *db, const struct weighing *w, json_t *body, char ret_lot[21], struct err *e)
+static int from_outlet(struct db *db, const struct weighing *w, json_t *body, char ret_lot[21],
+                       struct err *e)
 {
     struct open_box old;
     struct box_content b;
@@ -174,10 +191,13 @@ static int from_outlet(struct db *db, const struct weighing *w, json_t *body, ch
         (rc = out_position(db, w->args, line, "close_out", &to, e)) < 0)
         return rc;
     if ((rc = standing(db, line, outlet, &old)) <= 0)
-        return err_set(e, rc ? rc : ERR_STATE, "no box stands under outlet %lld of line %s: box.open when an empty one is put there",
-                       (long long)outlet, line);
+        return err_set(
+            e, rc ? rc : ERR_STATE,
+            "no box stands under outlet %lld of line %s: box.open when an empty one is put there",
+            (long long)outlet, line);
     if ((rc = totals_box(db, line, (uint32_t)outlet, old.out_from, to, &b, e)) < 0 ||
-        (rc = one_grade_only(db, line, outlet, &b, e)) < 0 || (rc = run_grade_lot(db, b.run, b.grade, ret_lot, e)) < 0)
+        (rc = one_grade_only(db, line, outlet, &b, e)) < 0 ||
+        (rc = run_grade_lot(db, b.run, b.grade, ret_lot, e)) < 0)
         return rc;
     step_set_text(body, "box", old.box);
     step_set_text(body, "line", line);
@@ -191,15 +211,16 @@ static int from_outlet(struct db *db, const struct weighing *w, json_t *body, ch
     return 0;
 }
 
-/* How much more than its books a lot may give: two divisions for goods weighed on a trade scale, two per
- * cent for goods that automatic readings add up to. */
+/* How much more than its books a lot may give: two divisions for goods weighed on a trade scale,
+ * two per cent for goods that automatic readings add up to. */
 static int64_t allowance(const struct ledger_lot *l, const struct weighing *w)
 {
     int64_t two = 2 * w->scale.e_mg;
     return strcmp(l->unit, "MGM") == 0 && l->mg / 50 > two ? l->mg / 50 : two;
 }
 
-static int from_lot(struct db *db, const struct weighing *w, json_t *body, char ret_lot[21], struct err *e)
+static int from_lot(struct db *db, const struct weighing *w, json_t *body, char ret_lot[21],
+                    struct err *e)
 {
     struct ledger_lot l;
     const char *lot;
@@ -211,7 +232,8 @@ static int from_lot(struct db *db, const struct weighing *w, json_t *body, char 
         return err_set(e, ERR_STATE, "lot %s is %s: only graded lots are packed", lot,
                        strcmp(l.kind, "rework") ? "as it was delivered" : "to be sorted again");
     if (!l.graded)
-        return err_set(e, ERR_STATE, "lot %s is not finished: %s first", lot, l.run ? "stop its run" : "close its task (hand.close)");
+        return err_set(e, ERR_STATE, "lot %s is not finished: %s first", lot,
+                       l.run ? "stop its run" : "close its task (hand.close)");
     int64_t on_hand = ledger_on_hand(&l);
     if (on_hand <= 0 || w->net_mg > on_hand + allowance(&l, w))
         return err_set(e, ERR_STATE, "lot %s has %s kg on hand: less than is on the scale", lot,
@@ -232,15 +254,18 @@ int box_check(struct command_context *c, const struct weighing *w, json_t *body,
     if (by_lot && json_object_get(w->args, "line"))
         return err_set(e, ERR_KEY, "a box is closed by line and outlet, or by lot, not by both");
     int rc = by_lot ? from_lot(db, w, body, lot, e) : from_outlet(db, w, body, lot, e);
-    if (rc < 0 || (rc = ledger_get(db, lot, &l, e)) < 0 || (rc = ledger_free_to_use(db, lot, e)) < 0)
+    if (rc < 0 || (rc = ledger_get(db, lot, &l, e)) < 0 ||
+        (rc = ledger_free_to_use(db, lot, e)) < 0)
         return rc; /* invariant 3 */
     if (strcmp(l.grade_code, "reject") == 0)
-        return err_set(e, ERR_STATE, "lot %s is reject: it is weighed away, not packed for sale", lot);
+        return err_set(e, ERR_STATE, "lot %s is reject: it is weighed away, not packed for sale",
+                       lot);
     json_t *coop = facts_coop(db);
     bool known = json_object_size(coop) > 0;
     json_decref(coop);
     if (!known)
-        return err_set(e, ERR_STATE, "enter the cooperative first (coop.set): its name stands on every label");
+        return err_set(e, ERR_STATE,
+                       "enter the cooperative first (coop.set): its name stands on every label");
     step_set_text(body, "lot", lot);
     step_set_text(body, "grade", l.grade_code);
     step_set_text(body, "product", l.product);
@@ -252,20 +277,22 @@ static char *seal_record(struct db *db, const json_t *body, int64_t packed_ms)
 {
     json_t *coop = facts_coop(db);
     const char *who = json_text_or(coop, "uscc", json_text_or(coop, "name_zh", ""));
-    json_t *r = json_pack("{s:O,s:O,s:O,s:O,s:O,s:I,s:s}", "id", json_object_get(body, "box"), "lot",
-                          json_object_get(body, "lot"), "product", json_object_get(body, "product"), "grade",
-                          json_object_get(body, "grade"), "net_mg", json_object_get(body, "net_mg"), "packed_ms",
-                          (json_int_t)packed_ms, "coop", who);
+    json_t *r =
+        json_pack("{s:O,s:O,s:O,s:O,s:O,s:I,s:s}", "id", json_object_get(body, "box"), "lot",
+                  json_object_get(body, "lot"), "product", json_object_get(body, "product"),
+                  "grade", json_object_get(body, "grade"), "net_mg",
+                  json_object_get(body, "net_mg"), "packed_ms", (json_int_t)packed_ms, "coop", who);
     char *text = r ? json_canonical(r, NULL) : NULL;
     json_decref(r);
     json_decref(coop);
     return text;
 }
 
-int box_after(struct command_context *c, const struct weighing *w, const json_t *body, json_t *answer, struct err *e)
+int box_after(struct command_context *c, const struct weighing *w, const json_t *body,
+              json_t *answer, struct err *e)
 {
-    static const char *const copied[] = {"box", "lot", "product", "net_mg", "weighing", "alibi", "drawn_mg",
-                                         "pieces", "items_mg", "unknown"};
+    static const char *const copied[] = {"box",   "lot",      "product", "net_mg",   "weighing",
+                                         "alibi", "drawn_mg", "pieces",  "items_mg", "unknown"};
     struct db *db = store_db(c->store);
     uint8_t nonce[SEAL_NONCE_LEN];
     char seal[SEAL_SIZE], hex[2 * SEAL_NONCE_LEN + 1], path[64];
@@ -277,8 +304,9 @@ int box_after(struct command_context *c, const struct weighing *w, const json_t 
         return rc < 0 ? rc : err_set(e, ERR_NOMEM, "no memory for a seal");
     crypto_random(nonce, sizeof nonce);
     seal_of(record, strlen(record), nonce, seal);
-    json_t *b = json_pack("{s:I,s:s,s:s,s:s,s:o}", "packed_ms", (json_int_t)packed_ms, "record", record, "nonce",
-                          hex_text(nonce, sizeof nonce, hex, sizeof hex), "seal", seal, "grade", facts_grade(db, &l));
+    json_t *b = json_pack("{s:I,s:s,s:s,s:s,s:o}", "packed_ms", (json_int_t)packed_ms, "record",
+                          record, "nonce", hex_text(nonce, sizeof nonce, hex, sizeof hex), "seal",
+                          seal, "grade", facts_grade(db, &l));
     free(record);
     for (size_t i = 0; b && i < sizeof copied / sizeof copied[0]; i++)
         if (json_object_get(body, copied[i]))
@@ -302,10 +330,13 @@ int box_apply(struct db *db, const struct event *ev)
 int apply_box_packed(struct db *db, const struct event *ev)
 {
     const char *lot = step_text(ev, "lot");
-    struct stmt *s = db_q(db, "INSERT INTO unit(box, lot, net_mg, drawn_mg, items_mg, pieces, unknown, packed_ms, record, "
+    struct stmt *s = db_q(db, "INSERT INTO unit(box, lot, net_mg, drawn_mg, items_mg, pieces, "
+                              "unknown, packed_ms, record, "
                               "nonce, seal, weighing, state, event_seq) "
                               "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,'packed',?13)");
-    step_bind(s, ev, "box|lot|net_mg|drawn_mg|items_mg|pieces|unknown|packed_ms|record|nonce|seal|weighing");
+    step_bind(
+        s, ev,
+        "box|lot|net_mg|drawn_mg|items_mg|pieces|unknown|packed_ms|record|nonce|seal|weighing");
     int rc = q_run(q_int(s, 13, ev->seq));
     if (rc == 0)
         rc = ledger_draw(db, lot, step_int(ev, "drawn_mg"));
@@ -317,7 +348,8 @@ int apply_box_packed(struct db *db, const struct event *ev)
 
 /* ---- voiding ---- */
 
-int box_may_void(struct command_context *c, const struct weighing_row *r, bool manager, json_t *body, struct err *e)
+int box_may_void(struct command_context *c, const struct weighing_row *r, bool manager,
+                 json_t *body, struct err *e)
 {
     struct box_row b;
     (void)manager;

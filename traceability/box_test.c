@@ -20,8 +20,9 @@ static void started(struct farm *m, int64_t mg, struct farm_run *r, char lot[IDE
     farm_start_run(m, lot, NULL, r);
 }
 
-#define close_box(m, outlet) farm_weigh(m, "box", 1000000, "{s:s,s:i}", "line", "a", "outlet", outlet)
-#define close_no(m, says, outlet)                                                                            \
+#define close_box(m, outlet)                                                                       \
+    farm_weigh(m, "box", 1000000, "{s:s,s:i}", "line", "a", "outlet", outlet)
+#define close_no(m, says, outlet)                                                                  \
     farm_weigh_no(m, ERR_STATE, says, "box", 1000000, "{s:s,s:i}", "line", "a", "outlet", outlet)
 
 static void a_box_holds_what_came_between(void **state)
@@ -37,8 +38,9 @@ static void a_box_holds_what_came_between(void **state)
     items(m, r.run, 2, 2, 2); /* another outlet */
     uint32_t out = m->out;
     items(m, r.run, 4, 1, 1); /* after the closing OUT_INDEX */
-    farm_text(farm_weigh(m, "box", 350000, "{s:s,s:i,s:i}", "line", "a", "outlet", 1, "close_out", (int)out), "box", box,
-              sizeof box);
+    farm_text(farm_weigh(m, "box", 350000, "{s:s,s:i,s:i}", "line", "a", "outlet", 1, "close_out",
+                         (int)out),
+              "box", box, sizeof box);
     OK(box_get(store_db(m->f.s), box, &b, e));
     assert_int_equal(b.pieces, 7);
     assert_int_equal(b.items_mg, 350000);
@@ -55,13 +57,16 @@ static void what_is_mixed_or_unsure_is_not_packed(void **state)
     started(m, 5000000, &r, lot);
     close_no(m, "no box stands under outlet 1", 1);
     open_box(m, 1);
-    farm_no(m, ERR_STATE, "weigh it to close it", "box.open", "{s:s,s:i}", "line", "a", "outlet", 1);
+    farm_no(m, ERR_STATE, "weigh it to close it", "box.open", "{s:s,s:i}", "line", "a", "outlet",
+            1);
     close_no(m, "nothing came to outlet 1", 1);
     items(m, r.run, 5, 1, 1);
     farm_item(m, r.run, 2, 50000, 2, 1, 3); /* overflow fell into it */
     close_no(m, "1 of 6 pieces at outlet 1 are not of its grade (outcome reason 3)", 1);
-    farm_ok(m, "box.cancel", "{s:s,s:i,s:s}", "line", "a", "outlet", 1, "reason", "overflow fell into it");
-    farm_no(m, ERR_NOT_FOUND, "no box stands", "box.cancel", "{s:s,s:i,s:s}", "line", "a", "outlet", 1, "reason", "x");
+    farm_ok(m, "box.cancel", "{s:s,s:i,s:s}", "line", "a", "outlet", 1, "reason",
+            "overflow fell into it");
+    farm_no(m, ERR_NOT_FOUND, "no box stands", "box.cancel", "{s:s,s:i,s:s}", "line", "a", "outlet",
+            1, "reason", "x");
     open_box(m, 4);
     farm_item(m, r.run, 3, 50000, 3, 4, 2);
     close_no(m, "rework only", 4);
@@ -101,8 +106,13 @@ static void lost_outcomes_are_told(void **state)
     items(m, r.run, 4, 1, 1);
     for (int i = 0; i < 3; i++)
         farm_item(m, r.run, 1, 50000, 1, 0, 0);
-    struct gap g = {.kind = GAP_OUTCOMES, .line = m->f.line, .epoch = m->f.epoch, .from = m->out + 1, .to = m->out + 3,
-                    .count = 3, .cause = "outcomes-overrun"};
+    struct gap g = {.kind = GAP_OUTCOMES,
+                    .line = m->f.line,
+                    .epoch = m->f.epoch,
+                    .from = m->out + 1,
+                    .to = m->out + 3,
+                    .count = 3,
+                    .cause = "outcomes-overrun"};
     OK(gap_append(m->f.s, &g, e));
     m->out += 3;
     items(m, r.run, 1, 1, 1);
@@ -151,7 +161,8 @@ static void a_void_box_gives_its_goods_back(void **state)
     OK(lot_show(store_db(m->f.s), d.run.grade[1], &o, e));
     assert_int_equal(json_int_or(o, "on_hand_mg", -1), 10000000);
     json_decref(o);
-    assert_int_equal(fix_number(store_db(m->f.s), "SELECT count(*) FROM event WHERE kind='box.voided'"), 1);
+    assert_int_equal(
+        fix_number(store_db(m->f.s), "SELECT count(*) FROM event WHERE kind='box.voided'"), 1);
     farm_rebuilds(m);
 }
 
@@ -180,9 +191,12 @@ static void the_seal_commits_to_what_is_printed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FARM_TEST(a_box_holds_what_came_between),   FARM_TEST(what_is_mixed_or_unsure_is_not_packed),
-        FARM_TEST(two_runs_do_not_share_a_box),     FARM_TEST(lost_outcomes_are_told),
-        FARM_TEST(loose_goods_are_packed_by_lot),   FARM_TEST(a_void_box_gives_its_goods_back),
+        FARM_TEST(a_box_holds_what_came_between),
+        FARM_TEST(what_is_mixed_or_unsure_is_not_packed),
+        FARM_TEST(two_runs_do_not_share_a_box),
+        FARM_TEST(lost_outcomes_are_told),
+        FARM_TEST(loose_goods_are_packed_by_lot),
+        FARM_TEST(a_void_box_gives_its_goods_back),
         FARM_TEST(the_seal_commits_to_what_is_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
 
 struct epcis {
     struct db *db;
-    const char *base; /* private identifiers stand under it; no trailing slash */
+    const char *base;                 /* private identifiers stand under it; no trailing slash */
     char site[33], zone[8], coop[32]; /* zone "+08:00"; coop: its USCC, or "coop" */
     json_t *list;
     struct err *e;

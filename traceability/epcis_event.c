@@ -1,11 +1,12 @@
 /* Stored events → EPCIS 2.0 events (contract: epcis.h). Pure but for reading lots' units and names.
- * Types, steps and dispositions are those of events.def; facts that EPCIS has no word for stand under
- * "lotline:". Sources: EPCIS 2.0, CBV 2.0.
+ * Types, steps and dispositions are those of events.def; facts that EPCIS has no word for stand
+ * under "lotline:". Sources: EPCIS 2.0, CBV 2.0.
  *
- * 1. Quantities are integers in the unit that the lot keeps for life: GRM, or MGM for item-derived ones.
+ * 1. Quantities are integers in the unit that the lot keeps for life: GRM, or MGM for item-derived
+ * ones.
  * 2. Parties are the cooperative and farms under per-lot aliases; no pseudonym of a person leaves.
- * 3. An eventID is a function of the stored bytes, so that every export names an event alike. What was
- *    voided comes again with the same eventID and an errorDeclaration; nothing is left out. */
+ * 3. An eventID is a function of the stored bytes, so that every export names an event alike. What
+ * was voided comes again with the same eventID and an errorDeclaration; nothing is left out. */
 #include "traceability/epcis.h"
 #include "traceability/facts.h"
 #include "traceability/ident.h"
@@ -28,19 +29,22 @@ static json_t *uri(const struct epcis *x, const char *kind, const char *prefix, 
 static json_t *quantity(const struct epcis *x, const char *lot, int64_t mg)
 {
     char text[EPCIS_URI_SIZE];
-    struct stmt *s = db_q(x->db, "SELECT l.product, p.gtin, coalesce(l.unit, 'GRM') FROM lot l LEFT JOIN product p ON "
-                                 "p.product = l.product WHERE l.lot = ?1");
+    struct stmt *s =
+        db_q(x->db,
+             "SELECT l.product, p.gtin, coalesce(l.unit, 'GRM') FROM lot l LEFT JOIN product p ON "
+             "p.product = l.product WHERE l.lot = ?1");
     if (q_step(q_text(s, 1, lot)) != 1) {
         q_done(s);
         return NULL;
     }
     bool grams = strcmp(q_str(s, 2), "GRM") == 0;
-    ident_lot_uri(x->base, q_is_null(s, 1) ? NULL : q_str(s, 1), q_str(s, 0), lot, text, sizeof text);
+    ident_lot_uri(x->base, q_is_null(s, 1) ? NULL : q_str(s, 1), q_str(s, 0), lot, text,
+                  sizeof text);
     q_done(s);
     if (mg < 0)
         return json_pack("{s:s}", "epcClass", text);
-    return json_pack("{s:s,s:I,s:s}", "epcClass", text, "quantity", (json_int_t)(grams ? mg / 1000 : mg), "uom",
-                     grams ? "GRM" : "MGM");
+    return json_pack("{s:s,s:I,s:s}", "epcClass", text, "quantity",
+                     (json_int_t)(grams ? mg / 1000 : mg), "uom", grams ? "GRM" : "MGM");
 }
 
 /* The frame of an event as events.def has it; `action` NULL for transformations. */
@@ -51,10 +55,12 @@ static json_t *frame(const struct epcis *x, const struct event *ev, const char *
     wall_utc(ev->at, at, sizeof at);
     merkle_leaf(ev->bytes, ev->n, &leaf);
     ident_uuid(leaf.b, sizeof leaf.b, id);
-    json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:{s:o},s:{s:o}}", "type", event_kind_epcis(ev->kind), "eventID", id,
-                          "eventTime", at, "recordTime", at, "eventTimeZoneOffset", x->zone, "bizStep",
-                          event_kind_bizstep(ev->kind), "disposition", event_kind_disposition(ev->kind), "bizLocation",
-                          "id", uri(x, "loc", "", x->site), "readPoint", "id", uri(x, "loc", "", x->site));
+    json_t *o =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:{s:o},s:{s:o}}", "type",
+                  event_kind_epcis(ev->kind), "eventID", id, "eventTime", at, "recordTime", at,
+                  "eventTimeZoneOffset", x->zone, "bizStep", event_kind_bizstep(ev->kind),
+                  "disposition", event_kind_disposition(ev->kind), "bizLocation", "id",
+                  uri(x, "loc", "", x->site), "readPoint", "id", uri(x, "loc", "", x->site));
     if (o && action)
         step_set_text(o, "action", action);
     return o;
@@ -109,9 +115,10 @@ static json_t *reading(const struct epcis *x, const struct event *ev)
     }
     for (size_t i = 0; i < 3; i++) {
         int64_t mg = step_int(ev, parts[i]);
-        json_array_append_new(reports, json_pack("{s:s,s:I,s:s,s:s}", "type", "Mass", "value",
-                                                 (json_int_t)(grams ? mg / 1000 : mg), "uom", grams ? "GRM" : "MGM",
-                                                 "lotline:reading", words[i]));
+        json_array_append_new(reports,
+                              json_pack("{s:s,s:I,s:s,s:s}", "type", "Mass", "value",
+                                        (json_int_t)(grams ? mg / 1000 : mg), "uom",
+                                        grams ? "GRM" : "MGM", "lotline:reading", words[i]));
     }
     return json_pack("[{s:{s:s,s:o,s:s},s:o}]", "sensorMetadata", "time", at, "deviceID",
                      uri(x, "obj", "SCALE.", json_text_or(ev->body, "scale", "0")), "lotline:alibi",
@@ -124,7 +131,8 @@ static int lot_opened(struct epcis *x, const struct event *ev)
 {
     const char *lot = step_text(ev, "lot");
     json_t *o = frame(x, ev, "ADD");
-    json_t *ilmd = json_pack("{s:s,s:s}", "cbvmda:lotNumber", lot, "lotline:product", step_text(ev, "product"));
+    json_t *ilmd = json_pack("{s:s,s:s}", "cbvmda:lotNumber", lot, "lotline:product",
+                             step_text(ev, "product"));
     copy_as(ilmd, "lotline:townshipZh", ev, "township_zh");
     copy_as(ilmd, "lotline:townshipEn", ev, "township_en");
     json_object_set_new(o, "quantityList", json_pack("[o]", quantity(x, lot, -1)));
@@ -138,12 +146,17 @@ static json_t *weighing_event(struct epcis *x, const struct event *ev)
     char farm[40];
     json_t *o = frame(x, ev, "OBSERVE");
     snprintf(farm, sizeof farm, "%s.F1", lot); /* invariant 2: an intake lot has one farm */
-    json_object_set_new(o, "quantityList", json_pack("[o]", quantity(x, lot, step_int(ev, "net_mg"))));
-    json_object_set_new(o, "bizTransactionList", json_pack("[{s:s,s:o}]", "type", "recadv", "bizTransaction",
-                                                           uri(x, "bt", "weighing.", step_text(ev, "weighing"))));
-    json_object_set_new(o, "sourceList", json_pack("[{s:s,s:o}]", "type", "owning_party", "source", uri(x, "party", "", farm)));
+    json_object_set_new(o, "quantityList",
+                        json_pack("[o]", quantity(x, lot, step_int(ev, "net_mg"))));
+    json_object_set_new(o, "bizTransactionList",
+                        json_pack("[{s:s,s:o}]", "type", "recadv", "bizTransaction",
+                                  uri(x, "bt", "weighing.", step_text(ev, "weighing"))));
+    json_object_set_new(
+        o, "sourceList",
+        json_pack("[{s:s,s:o}]", "type", "owning_party", "source", uri(x, "party", "", farm)));
     json_object_set_new(o, "destinationList",
-                        json_pack("[{s:s,s:o}]", "type", "possessing_party", "destination", uri(x, "party", "", x->coop)));
+                        json_pack("[{s:s,s:o}]", "type", "possessing_party", "destination",
+                                  uri(x, "party", "", x->coop)));
     json_object_set_new(o, "sensorElementList", reading(x, ev));
     return o;
 }
@@ -179,8 +192,10 @@ static int run_started(struct epcis *x, const struct event *ev)
 
 static void add_rule(struct epcis *x, json_t *o, int64_t run)
 {
-    struct stmt *s = db_q(x->db, "SELECT u.crop || '/' || u.ruleset || '@' || u.version, u.sha256, u.basis FROM run r JOIN "
-                                 "rule u ON u.rule = r.rule WHERE r.run = ?1");
+    struct stmt *s = db_q(
+        x->db,
+        "SELECT u.crop || '/' || u.ruleset || '@' || u.version, u.sha256, u.basis FROM run r JOIN "
+        "rule u ON u.rule = r.rule WHERE r.run = ?1");
     if (q_step(q_int(s, 1, run)) == 1) {
         step_set_text(o, "lotline:gradeRule", q_str(s, 0));
         step_set_text(o, "lotline:gradeRuleSha256", q_str(s, 1));
@@ -201,8 +216,10 @@ static int run_closed(struct epcis *x, const struct event *ev)
     json_object_set_new(o, "outputQuantityList", outs);
     step_set_text(o, "lotline:processType", "sorting");
     add_rule(x, o, step_int(ev, "run"));
-    step_set_int(o, "lotline:itemCount", json_int_or(json_object_get(ev->body, "items"), "pieces", 0));
-    step_set_int(o, "lotline:unknownMg", json_int_or(json_object_get(ev->body, "unknown"), "mg", 0));
+    step_set_int(o, "lotline:itemCount",
+                 json_int_or(json_object_get(ev->body, "items"), "pieces", 0));
+    step_set_int(o, "lotline:unknownMg",
+                 json_int_or(json_object_get(ev->body, "unknown"), "mg", 0));
     step_set_int(o, "lotline:lossMg", step_int(ev, "in_mg") - step_int(ev, "out_mg"));
     return put(x, o);
 }
@@ -212,8 +229,9 @@ static int task_closed(struct epcis *x, const struct event *ev)
     json_t *outs = quantities(x, json_object_get(ev->body, "returns"));
     json_t *o = frame(x, ev, NULL);
     json_object_set_new(o, "transformationID", uri(x, "bt", "task.", step_text(ev, "task")));
-    json_object_set_new(o, "inputQuantityList",
-                        json_pack("[o]", quantity(x, step_text(ev, "lot"), step_int(ev, "out_mg"))));
+    json_object_set_new(
+        o, "inputQuantityList",
+        json_pack("[o]", quantity(x, step_text(ev, "lot"), step_int(ev, "out_mg"))));
     if (json_array_size(outs))
         json_object_set(o, "outputQuantityList", outs);
     json_decref(outs);
@@ -226,7 +244,8 @@ static int task_closed(struct epcis *x, const struct event *ev)
 static int lot_graded(struct epcis *x, const struct event *ev)
 {
     json_t *o = frame(x, ev, "OBSERVE");
-    json_object_set_new(o, "quantityList", json_pack("[o]", quantity(x, step_text(ev, "lot"), step_int(ev, "mg"))));
+    json_object_set_new(o, "quantityList",
+                        json_pack("[o]", quantity(x, step_text(ev, "lot"), step_int(ev, "mg"))));
     step_set_text(o, "lotline:grade", json_text_or(json_object_get(ev->body, "grade"), "code", ""));
     copy_as(o, "lotline:gradeBasis", ev, "basis");
     copy_as(o, "lotline:farms", ev, "farms");
@@ -242,13 +261,15 @@ static json_t *box_event(struct epcis *x, const struct event *ev)
     int64_t net = step_int(ev, "net_mg");
     bool grams = net % 1000 == 0;
     json_object_set_new(o, "parentID", uri(x, "obj", "CTN.", step_text(ev, "box")));
-    json_object_set_new(o, "childQuantityList",
-                        json_pack("[o]", quantity(x, step_text(ev, "lot"), step_int(ev, "drawn_mg"))));
+    json_object_set_new(
+        o, "childQuantityList",
+        json_pack("[o]", quantity(x, step_text(ev, "lot"), step_int(ev, "drawn_mg"))));
     wall_utc((struct wall){step_int(ev, "packed_ms")}, at, sizeof at);
     json_object_set_new(o, "sensorElementList",
-                        json_pack("[{s:{s:s},s:[{s:s,s:I,s:s,s:s}]}]", "sensorMetadata", "time", at, "sensorReport", "type",
-                                  "Mass", "value", (json_int_t)(grams ? net / 1000 : net), "uom", grams ? "GRM" : "MGM",
-                                  "lotline:reading", "net"));
+                        json_pack("[{s:{s:s},s:[{s:s,s:I,s:s,s:s}]}]", "sensorMetadata", "time", at,
+                                  "sensorReport", "type", "Mass", "value",
+                                  (json_int_t)(grams ? net / 1000 : net), "uom",
+                                  grams ? "GRM" : "MGM", "lotline:reading", "net"));
     copy_as(o, "lotline:seal", ev, "seal");
     copy_as(o, "lotline:pieces", ev, "pieces");
     copy_as(o, "lotline:itemsMg", ev, "items_mg");
@@ -276,7 +297,8 @@ static int build_again(void *ctx, const struct event *ev)
     return 0;
 }
 
-static int declare(struct epcis *x, const struct event *ev, int64_t seq, json_t *(*build)(struct epcis *, const struct event *))
+static int declare(struct epcis *x, const struct event *ev, int64_t seq,
+                   json_t *(*build)(struct epcis *, const struct event *))
 {
     struct again a = {x, ev->at, build, NULL};
     char at[32];
@@ -304,20 +326,26 @@ static int weighing_voided(struct epcis *x, const struct event *ev)
 {
     if (strcmp(step_text(ev, "purpose"), "intake"))
         return 0;
-    return declare(x, ev, event_of(x->db, "SELECT event_seq FROM weighing WHERE weighing = ?1", step_text(ev, "weighing")),
+    return declare(x, ev,
+                   event_of(x->db, "SELECT event_seq FROM weighing WHERE weighing = ?1",
+                            step_text(ev, "weighing")),
                    weighing_event);
 }
 
 static int box_voided(struct epcis *x, const struct event *ev)
 {
-    return declare(x, ev, event_of(x->db, "SELECT event_seq FROM unit WHERE box = ?1", step_text(ev, "box")), box_event);
+    return declare(
+        x, ev, event_of(x->db, "SELECT event_seq FROM unit WHERE box = ?1", step_text(ev, "box")),
+        box_event);
 }
 
 /* ---- hold and recall ---- */
 
-static int word(struct epcis *x, const struct event *ev, const json_t *lots, const char *set, const char *unset)
+static int word(struct epcis *x, const struct event *ev, const json_t *lots, const char *set,
+                const char *unset)
 {
-    json_t *o = frame(x, ev, "OBSERVE"), *list = json_array(), *persistent = json_pack("{s:[s]}", "set", set);
+    json_t *o = frame(x, ev, "OBSERVE"), *list = json_array(),
+           *persistent = json_pack("{s:[s]}", "set", set);
     const json_t *lot;
     size_t i;
     json_array_foreach(lots, i, lot)
@@ -348,12 +376,12 @@ static const struct {
     enum event_kind kind;
     int (*add)(struct epcis *x, const struct event *ev);
 } adders[] = {
-    {EVENT_LOT_OPENED, lot_opened},       {EVENT_WEIGHING_ACCEPTED, weighing_accepted},
-    {EVENT_RUN_STARTED, run_started},     {EVENT_RUN_CLOSED, run_closed},
-    {EVENT_TASK_CLOSED, task_closed},     {EVENT_LOT_GRADED, lot_graded},
-    {EVENT_BOX_PACKED, box_packed},       {EVENT_WEIGHING_VOIDED, weighing_voided},
-    {EVENT_BOX_VOIDED, box_voided},       {EVENT_LOT_HELD, one_word},
-    {EVENT_LOT_RELEASED, one_word},       {EVENT_RECALL_STARTED, recall_started},
+    {EVENT_LOT_OPENED, lot_opened},   {EVENT_WEIGHING_ACCEPTED, weighing_accepted},
+    {EVENT_RUN_STARTED, run_started}, {EVENT_RUN_CLOSED, run_closed},
+    {EVENT_TASK_CLOSED, task_closed}, {EVENT_LOT_GRADED, lot_graded},
+    {EVENT_BOX_PACKED, box_packed},   {EVENT_WEIGHING_VOIDED, weighing_voided},
+    {EVENT_BOX_VOIDED, box_voided},   {EVENT_LOT_HELD, one_word},
+    {EVENT_LOT_RELEASED, one_word},   {EVENT_RECALL_STARTED, recall_started},
 };
 
 int epcis_add(struct epcis *x, const struct event *ev)

@@ -1,5 +1,5 @@
-/* EPCIS 2.0 JSON-LD documents (contract: export_epcis in lot.h). Any database handle; a function of the
- * store alone: two exports of one head are the same bytes. Events: epcis_event.c.
+/* EPCIS 2.0 JSON-LD documents (contract: export_epcis in lot.h). Any database handle; a function of
+ * the store alone: two exports of one head are the same bytes. Events: epcis_event.c.
  *
  * 1. A lot's document tells of the lot and of every lot that it came from, nothing beside.
  * 2. Events are read one by one: a reader's transaction stays short however long the export. */
@@ -29,9 +29,11 @@ static void read_text(struct stmt *s, char *ret, size_t size, const char *otherw
 static void setup(struct epcis *x)
 {
     int min = ident_offset_min(x->db), away = min < 0 ? -min : min;
-    read_text(db_q(x->db, "SELECT value FROM meta WHERE key = 'site'"), x->site, sizeof x->site, "site");
+    read_text(db_q(x->db, "SELECT value FROM meta WHERE key = 'site'"), x->site, sizeof x->site,
+              "site");
     read_text(db_q(x->db, "SELECT uscc FROM coop"), x->coop, sizeof x->coop, "coop");
-    snprintf(x->zone, sizeof x->zone, "%c%02d:%02d", min < 0 ? '-' : '+', away / 60 % 24, away % 60);
+    snprintf(x->zone, sizeof x->zone, "%c%02d:%02d", min < 0 ? '-' : '+', away / 60 % 24,
+             away % 60);
 }
 
 /* Invariant 1. Event numbers of the lots, ascending. */
@@ -40,8 +42,9 @@ static int events_of(struct db *db, const json_t *lots, json_t **ret, struct err
     char *set = json_dumps(lots, JSON_COMPACT);
     if (!set)
         return err_set(e, ERR_NOMEM, "no memory for the export");
-    struct stmt *s = db_q(db, "SELECT DISTINCT x.event_seq FROM json_each(?1) j JOIN lot_event x ON x.lot = j.value "
-                              "ORDER BY 1");
+    struct stmt *s = db_q(
+        db, "SELECT DISTINCT x.event_seq FROM json_each(?1) j JOIN lot_event x ON x.lot = j.value "
+            "ORDER BY 1");
     int rc = step_column(q_text(s, 1, set), ret);
     free(set);
     return rc < 0 ? err_set(e, rc, "the events of the lot cannot be read: %s", db_message(db)) : 0;
@@ -74,8 +77,9 @@ static json_t *document(const struct epcis *x, int64_t at_ms)
     char at[32], ns[EPCIS_URI_SIZE];
     wall_utc((struct wall){at_ms}, at, sizeof at);
     snprintf(ns, sizeof ns, "%s/ns#", x->base);
-    return json_pack("{s:[s,{s:s}],s:s,s:s,s:s,s:{s:O}}", "@context", CONTEXT, "lotline", ns, "type", "EPCISDocument",
-                     "schemaVersion", "2.0", "creationDate", at, "epcisBody", "eventList", x->list);
+    return json_pack("{s:[s,{s:s}],s:s,s:s,s:s,s:{s:O}}", "@context", CONTEXT, "lotline", ns,
+                     "type", "EPCISDocument", "schemaVersion", "2.0", "creationDate", at,
+                     "epcisBody", "eventList", x->list);
 }
 
 int export_epcis(struct db *db, const char *id, const char *base_url, json_t **ret, struct err *e)
@@ -85,7 +89,8 @@ int export_epcis(struct db *db, const char *id, const char *base_url, json_t **r
     if (!x.list)
         return err_set(e, ERR_NOMEM, "no memory for the export");
     setup(&x);
-    struct stmt *s = db_q(db, "SELECT coalesce(max(at_ms), 0) FROM event WHERE seq = (SELECT max(seq) FROM event)");
+    struct stmt *s = db_q(
+        db, "SELECT coalesce(max(at_ms), 0) FROM event WHERE seq = (SELECT max(seq) FROM event)");
     if (q_step(s) == 1)
         at_ms = q_col(s, 0);
     q_done(s);

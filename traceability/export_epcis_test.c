@@ -1,5 +1,5 @@
-/* EPCIS documents of the demo's lots. With EPCIS_OUT=file the whole store's document is written there,
- * for the official schema to judge (tests/scenario). */
+/* EPCIS documents of the demo's lots. With EPCIS_OUT=file the whole store's document is written
+ * there, for the official schema to judge (tests/scenario). */
 #include "traceability/test_farm.h"
 
 static json_t *export(struct farm *m, const char *id)
@@ -15,7 +15,8 @@ static size_t count(const json_t *doc, const char *type, const char *step)
     size_t n = 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *o = json_array_get(list, i);
-        n += !strcmp(json_text_or(o, "type", ""), type) && !strcmp(json_text_or(o, "bizStep", ""), step);
+        n += !strcmp(json_text_or(o, "type", ""), type) &&
+             !strcmp(json_text_or(o, "bizStep", ""), step);
     }
     return n;
 }
@@ -58,7 +59,8 @@ static void what_was_voided_is_declared(void **state)
     char lot[IDENT_LOT_SIZE];
     farm_demo(m, &d);
     fix_begin(&m->f);
-    farm_text(farm_do(m, "lot.open", "{s:s,s:s}", "farmer", m->farmer1, "product", "codonopsis-lu"), "lot", lot, sizeof lot);
+    farm_text(farm_do(m, "lot.open", "{s:s,s:s}", "farmer", m->farmer1, "product", "codonopsis-lu"),
+              "lot", lot, sizeof lot);
     json_decref(farm_weigh(m, "intake", 9000000, "{s:s}", "lot", lot));
     farm_ok(m, "weighing.void", "{s:s,s:s}", "weighing", "shed-11", "reason", "wrong crate");
     farm_ok(m, "hold.place", "{s:s,s:s}", "lot", d.lot1, "reason", "smell");

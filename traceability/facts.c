@@ -11,8 +11,9 @@ json_t *facts_product(struct db *db, const char *product)
     struct stmt *s = db_q(db, "SELECT gtin, name_zh, name_en FROM product WHERE product = ?1");
     json_t *o = NULL;
     if (q_step(q_text(s, 1, product)) == 1)
-        o = json_pack("{s:s,s:s*,s:s,s:s}", "id", product, "gtin", q_is_null(s, 0) ? NULL : q_str(s, 0), "name_zh",
-                      q_str(s, 1), "name_en", q_str(s, 2));
+        o = json_pack("{s:s,s:s*,s:s,s:s}", "id", product, "gtin",
+                      q_is_null(s, 0) ? NULL : q_str(s, 0), "name_zh", q_str(s, 1), "name_en",
+                      q_str(s, 2));
     q_done(s);
     return o;
 }
@@ -26,10 +27,13 @@ json_t *facts_grade(struct db *db, const struct ledger_lot *l)
         return json_pack("{s:s,s:s,s:s}", "code", l->grade_code, "name_zh", zh, "name_en", en);
     }
     if (!l->grade)
-        return json_pack("{s:s,s:s,s:s}", "code", l->grade_code, "name_zh", "复选", "name_en", "to be sorted again");
-    struct stmt *s = db_q(db, "SELECT code, name_zh, name_en FROM rule_grade WHERE rule = ?1 AND grade = ?2");
+        return json_pack("{s:s,s:s,s:s}", "code", l->grade_code, "name_zh", "复选", "name_en",
+                         "to be sorted again");
+    struct stmt *s =
+        db_q(db, "SELECT code, name_zh, name_en FROM rule_grade WHERE rule = ?1 AND grade = ?2");
     if (q_step(q_int(q_int(s, 1, l->rule), 2, l->grade)) == 1)
-        o = json_pack("{s:s,s:s,s:s}", "code", q_str(s, 0), "name_zh", q_str(s, 1), "name_en", q_str(s, 2));
+        o = json_pack("{s:s,s:s,s:s}", "code", q_str(s, 0), "name_zh", q_str(s, 1), "name_en",
+                      q_str(s, 2));
     q_done(s);
     return o;
 }
@@ -39,9 +43,11 @@ json_t *facts_rule(struct db *db, const struct ledger_lot *l)
     json_t *o = NULL;
     if (!l->rule)
         return json_null();
-    struct stmt *s = db_q(db, "SELECT crop || '/' || ruleset, version, sha256 FROM rule WHERE rule = ?1");
+    struct stmt *s =
+        db_q(db, "SELECT crop || '/' || ruleset, version, sha256 FROM rule WHERE rule = ?1");
     if (q_step(q_int(s, 1, l->rule)) == 1)
-        o = json_pack("{s:s,s:I,s:s}", "id", q_str(s, 0), "version", (json_int_t)q_col(s, 1), "sha256", q_str(s, 2));
+        o = json_pack("{s:s,s:I,s:s}", "id", q_str(s, 0), "version", (json_int_t)q_col(s, 1),
+                      "sha256", q_str(s, 2));
     q_done(s);
     return o;
 }
@@ -75,11 +81,13 @@ json_t *facts_farms(struct db *db, const char *lot)
             continue;
         }
         snprintf(alias, sizeof alias, "F%lld", (long long)q_col(s, 0));
-        json_array_append_new(a, json_pack("{s:s,s:I}", "alias", alias, "share_ppm", (json_int_t)q_col(s, 1)));
+        json_array_append_new(
+            a, json_pack("{s:s,s:I}", "alias", alias, "share_ppm", (json_int_t)q_col(s, 1)));
     }
     q_done(s);
     if (rest)
-        json_array_append_new(a, json_pack("{s:s,s:I}", "alias", "others", "share_ppm", (json_int_t)rest));
+        json_array_append_new(
+            a, json_pack("{s:s,s:I}", "alias", "others", "share_ppm", (json_int_t)rest));
     if (rc == 0)
         return a;
     json_decref(a);
@@ -88,9 +96,11 @@ json_t *facts_farms(struct db *db, const char *lot)
 
 json_t *facts_origin(struct db *db, const char *lot)
 {
-    struct stmt *s = db_q(db, "WITH RECURSIVE up(lot) AS (VALUES(?1) UNION SELECT e.src FROM edge e JOIN up ON e.dst = "
-                              "up.lot) SELECT DISTINCT l.township_zh, l.township_en FROM up JOIN lot l ON l.lot = "
-                              "up.lot WHERE l.township_zh IS NOT NULL ORDER BY 1 LIMIT 100");
+    struct stmt *s = db_q(
+        db,
+        "WITH RECURSIVE up(lot) AS (VALUES(?1) UNION SELECT e.src FROM edge e JOIN up ON e.dst = "
+        "up.lot) SELECT DISTINCT l.township_zh, l.township_en FROM up JOIN lot l ON l.lot = "
+        "up.lot WHERE l.township_zh IS NOT NULL ORDER BY 1 LIMIT 100");
     json_t *a = json_array();
     int rc;
     q_text(s, 1, lot);
@@ -108,11 +118,12 @@ json_t *facts_evidence(struct db *db, const struct ledger_lot *l)
     json_t *o = NULL;
     if (!l->run)
         return json_null();
-    struct stmt *s = db_q(db, "SELECT count(*), coalesce(min(b.event_seq), 0), coalesce(max(b.event_seq), 0) FROM "
-                              "segment g JOIN block b ON b.segment = g.id WHERE g.run = ?1");
+    struct stmt *s = db_q(
+        db, "SELECT count(*), coalesce(min(b.event_seq), 0), coalesce(max(b.event_seq), 0) FROM "
+            "segment g JOIN block b ON b.segment = g.id WHERE g.run = ?1");
     if (q_step(q_int(s, 1, l->run)) == 1)
-        o = json_pack("{s:I,s:I,s:I}", "blocks", (json_int_t)q_col(s, 0), "first_seq", (json_int_t)q_col(s, 1),
-                      "last_seq", (json_int_t)q_col(s, 2));
+        o = json_pack("{s:I,s:I,s:I}", "blocks", (json_int_t)q_col(s, 0), "first_seq",
+                      (json_int_t)q_col(s, 1), "last_seq", (json_int_t)q_col(s, 2));
     q_done(s);
     return o;
 }
@@ -122,12 +133,14 @@ json_t *facts_calibration(struct db *db, const struct ledger_lot *l)
     json_t *o = NULL;
     if (!l->run)
         return json_null();
-    struct stmt *s = db_q(db, "SELECT pieces, at_ms, detail, weighed_mg FROM run_calibration WHERE run = ?1 "
-                              "ORDER BY event_seq DESC LIMIT 1");
+    struct stmt *s =
+        db_q(db, "SELECT pieces, at_ms, detail, weighed_mg FROM run_calibration WHERE run = ?1 "
+                 "ORDER BY event_seq DESC LIMIT 1");
     int rc = q_step(q_int(s, 1, l->run));
     if (rc == 1)
-        o = json_pack("{s:I,s:I,s:s,s:I}", "pieces", (json_int_t)q_col(s, 0), "weighed_ms", (json_int_t)q_col(s, 1),
-                      "detail", q_str(s, 2), "weighed_mg", (json_int_t)q_col(s, 3));
+        o = json_pack("{s:I,s:I,s:s,s:I}", "pieces", (json_int_t)q_col(s, 0), "weighed_ms",
+                      (json_int_t)q_col(s, 1), "detail", q_str(s, 2), "weighed_mg",
+                      (json_int_t)q_col(s, 3));
     q_done(s);
     return rc == 0 ? json_null() : o;
 }

@@ -2,8 +2,8 @@
  *
  * 1. Crate out = returns + loss; returns beyond the crate by more than the scales' tolerance are
  *    refused, so that a loss is never below minus that tolerance.
- * 2. There is one graded lot per (source lot, grade), whoever sorted it; trimmings and soil are weighed
- *    but become no lot; "mixed" goes to a rework lot.
+ * 2. There is one graded lot per (source lot, grade), whoever sorted it; trimmings and soil are
+ * weighed but become no lot; "mixed" goes to a rework lot.
  * 3. The worker stands as a pseudonym in internal events only. */
 #include "traceability/hand.h"
 #include "traceability/graded.h"
@@ -18,9 +18,12 @@ static const struct {
     const char *code, *zh, *en;
     enum ident_kind kind; /* 0: no lot */
 } grades[] = {
-    {"1", "一等", "Grade 1", IDENT_GRADED},  {"2", "二等", "Grade 2", IDENT_GRADED},
-    {"3", "三等", "Grade 3", IDENT_GRADED},  {"mixed", "混等", "Mixed, to be sorted again", IDENT_REWORK},
-    {"trimmings", "碎料", "Trimmings", 0},   {"soil", "泥土", "Soil", 0},
+    {"1", "一等", "Grade 1", IDENT_GRADED},
+    {"2", "二等", "Grade 2", IDENT_GRADED},
+    {"3", "三等", "Grade 3", IDENT_GRADED},
+    {"mixed", "混等", "Mixed, to be sorted again", IDENT_REWORK},
+    {"trimmings", "碎料", "Trimmings", 0},
+    {"soil", "泥土", "Soil", 0},
 };
 #define GRADES (sizeof grades / sizeof grades[0])
 
@@ -49,7 +52,8 @@ struct task_row {
 static int task_get(struct db *db, const char *task, struct task_row *ret, struct err *e)
 {
     struct task_row t = {0};
-    struct stmt *s = db_q(db, "SELECT lot, worker, state, out_mg, drawn_mg FROM task WHERE task = ?1");
+    struct stmt *s =
+        db_q(db, "SELECT lot, worker, state, out_mg, drawn_mg FROM task WHERE task = ?1");
     int rc = q_one(q_text(s, 1, task));
     if (rc < 0)
         return err_set(e, rc, "no task %.20s: its number stands on the crate's slip", task);
@@ -65,7 +69,8 @@ static int task_get(struct db *db, const char *task, struct task_row *ret, struc
     t.back_mg = q_col(s, 0);
     t.returns = q_col(s, 1);
     q_done(s);
-    s = db_q(db, "SELECT coalesce(sum(c.e_mg), 0) FROM weighing w JOIN scale c ON c.scale = w.scale WHERE w.task = ?1 "
+    s = db_q(db, "SELECT coalesce(sum(c.e_mg), 0) FROM weighing w JOIN scale c ON c.scale = "
+                 "w.scale WHERE w.task = ?1 "
                  "AND w.voided_seq IS NULL");
     if ((rc = q_one(q_text(s, 1, task))) < 0)
         return err_set(e, rc, "the weighings of task %s cannot be read", task);
@@ -93,7 +98,8 @@ int hand_out_check(struct command_context *c, const struct weighing *w, json_t *
     if ((rc = ledger_free_to_use(db, lot, e)) < 0 || (rc = weighing_fits(w, lot, l.unit, e)) < 0)
         return rc;
     if (w->net_mg > ledger_on_hand(&l) + 2 * w->scale.e_mg)
-        return err_set(e, ERR_STATE, "lot %s has only %s kg on hand: is this crate from another lot?", lot,
+        return err_set(e, ERR_STATE,
+                       "lot %s has only %s kg on hand: is this crate from another lot?", lot,
                        num_kg(ledger_on_hand(&l), kg, sizeof kg));
     if ((rc = ident_begin(db, store_station(c->store), wall_now(), &m, e)) < 0 ||
         (rc = ident_lot(&m, IDENT_TASK, task, e)) < 0)
@@ -117,17 +123,20 @@ static int use_up(struct db *db, const char *lot, struct wall at)
 int hand_out_apply(struct db *db, const struct event *ev)
 {
     const char *lot = step_text(ev, "lot"), *task = step_text(ev, "task");
-    struct stmt *s = db_q(db, "INSERT INTO task(task, lot, worker, out_mg, drawn_mg, state, opened_ms, event_seq) "
-                              "VALUES(?1,?2,?3,?4,?5,'open',?6,?7)");
-    int rc = q_run(q_int(q_int(step_bind(s, ev, "task|lot|worker|net_mg|drawn_mg"), 6, ev->at.ms), 7, ev->seq));
-    if (rc < 0 || (rc = ident_note(db, task)) < 0 || (rc = ledger_draw(db, lot, step_int(ev, "drawn_mg"))) < 0 ||
+    struct stmt *s = db_q(
+        db, "INSERT INTO task(task, lot, worker, out_mg, drawn_mg, state, opened_ms, event_seq) "
+            "VALUES(?1,?2,?3,?4,?5,'open',?6,?7)");
+    int rc = q_run(q_int(q_int(step_bind(s, ev, "task|lot|worker|net_mg|drawn_mg"), 6, ev->at.ms),
+                         7, ev->seq));
+    if (rc < 0 || (rc = ident_note(db, task)) < 0 ||
+        (rc = ledger_draw(db, lot, step_int(ev, "drawn_mg"))) < 0 ||
         (rc = use_up(db, lot, ev->at)) < 0)
         return rc;
     return ledger_note(db, lot, ev->seq);
 }
 
-int hand_out_may_void(struct command_context *c, const struct weighing_row *r, bool manager, json_t *body,
-                      struct err *e)
+int hand_out_may_void(struct command_context *c, const struct weighing_row *r, bool manager,
+                      json_t *body, struct err *e)
 {
     struct task_row t;
     (void)manager;
@@ -135,7 +144,8 @@ int hand_out_may_void(struct command_context *c, const struct weighing_row *r, b
     if (rc < 0)
         return rc;
     if (strcmp(t.state, "open") || t.returns)
-        return err_set(e, ERR_STATE, "task %s has returns already: void them first, or let it stand", r->task);
+        return err_set(e, ERR_STATE,
+                       "task %s has returns already: void them first, or let it stand", r->task);
     step_set_int(body, "drawn_mg", t.drawn_mg);
     return 0;
 }
@@ -145,7 +155,8 @@ int hand_out_undo(struct db *db, const struct event *ev)
     const char *lot = step_text(ev, "lot");
     struct stmt *s = db_q(db, "UPDATE task SET state = 'void' WHERE task = ?1");
     int rc = q_run(step_bind(s, ev, "task"));
-    if (rc < 0 || (rc = ledger_draw(db, lot, -step_int(ev, "drawn_mg"))) < 0 || (rc = use_up(db, lot, ev->at)) < 0)
+    if (rc < 0 || (rc = ledger_draw(db, lot, -step_int(ev, "drawn_mg"))) < 0 ||
+        (rc = use_up(db, lot, ev->at)) < 0)
         return rc;
     return ledger_note(db, lot, ev->seq);
 }
@@ -153,8 +164,8 @@ int hand_out_undo(struct db *db, const struct event *ev)
 /* ---- returns ---- */
 
 /* The lot of (source, grade): found, or numbered now ("to_new"). Invariant 2. */
-static int return_lot(struct command_context *c, const char *source, const char *code, enum ident_kind kind,
-                      json_t *body, struct err *e)
+static int return_lot(struct command_context *c, const char *source, const char *code,
+                      enum ident_kind kind, json_t *body, struct err *e)
 {
     struct db *db = store_db(c->store);
     char lot[IDENT_LOT_SIZE];
@@ -176,19 +187,21 @@ static int return_lot(struct command_context *c, const char *source, const char 
     return 0;
 }
 
-int hand_back_check(struct command_context *c, const struct weighing *w, json_t *body, struct err *e)
+int hand_back_check(struct command_context *c, const struct weighing *w, json_t *body,
+                    struct err *e)
 {
     struct db *db = store_db(c->store);
     const char *task, *code;
     struct task_row t;
     struct ledger_lot l;
     int rc = step_required(w->args, "task", 20, &task, e);
-    if (rc < 0 || (rc = step_required(w->args, "grade", 16, &code, e)) < 0 || (rc = task_get(db, task, &t, e)) < 0 ||
-        (rc = ledger_get(db, t.lot, &l, e)) < 0)
+    if (rc < 0 || (rc = step_required(w->args, "grade", 16, &code, e)) < 0 ||
+        (rc = task_get(db, task, &t, e)) < 0 || (rc = ledger_get(db, t.lot, &l, e)) < 0)
         return rc;
     size_t g = grade_index(code);
     if (g == GRADES)
-        return err_set(e, ERR_RANGE, "grade \"%.16s\": use 1, 2, 3, mixed, trimmings or soil", code);
+        return err_set(e, ERR_RANGE, "grade \"%.16s\": use 1, 2, 3, mixed, trimmings or soil",
+                       code);
     if (strcmp(t.state, "open"))
         return err_set(e, ERR_STATE, "task %s is %s: weigh out a new crate", task,
                        strcmp(t.state, "void") ? "closed" : "void");
@@ -196,8 +209,9 @@ int hand_back_check(struct command_context *c, const struct weighing *w, json_t 
         return rc;
     if (t.back_mg + w->net_mg > t.out_mg + t.tolerance_mg + w->scale.e_mg) {
         char back[24], out[24];
-        return err_set(e, ERR_STATE, "%s kg would have come back from a crate of %s kg: check crate and task",
-                       num_kg(t.back_mg + w->net_mg, back, sizeof back), num_kg(t.out_mg, out, sizeof out));
+        return err_set(
+            e, ERR_STATE, "%s kg would have come back from a crate of %s kg: check crate and task",
+            num_kg(t.back_mg + w->net_mg, back, sizeof back), num_kg(t.out_mg, out, sizeof out));
     }
     step_set_text(body, "task", task);
     step_set_text(body, "grade", code);
@@ -211,7 +225,8 @@ static int open_return_lot(struct db *db, const struct event *ev)
     struct ledger_lot l = {.state = "closed"};
     const char *code = step_text(ev, "grade");
     snprintf(l.lot, sizeof l.lot, "%s", step_text(ev, "to"));
-    snprintf(l.kind, sizeof l.kind, "%s", grades[grade_index(code)].kind == IDENT_REWORK ? "rework" : "graded");
+    snprintf(l.kind, sizeof l.kind, "%s",
+             grades[grade_index(code)].kind == IDENT_REWORK ? "rework" : "graded");
     snprintf(l.product, sizeof l.product, "%s", step_text(ev, "product"));
     snprintf(l.source, sizeof l.source, "%s", step_text(ev, "lot"));
     snprintf(l.grade_code, sizeof l.grade_code, "%s", code);
@@ -223,7 +238,8 @@ int hand_back_apply(struct db *db, const struct event *ev)
 {
     const char *to = step_text(ev, "to"), *source = step_text(ev, "lot");
     int rc = json_object_get(ev->body, "to_new") ? open_return_lot(db, ev) : 0;
-    struct stmt *s = db_q(db, "INSERT INTO task_return(weighing, task, grade, lot, mg) VALUES(?1,?2,?3,?4,?5)");
+    struct stmt *s =
+        db_q(db, "INSERT INTO task_return(weighing, task, grade, lot, mg) VALUES(?1,?2,?3,?4,?5)");
     if (rc == 0)
         rc = q_run(step_bind(s, ev, "weighing|task|grade|to|net_mg"));
     if (rc == 0 && to) {
@@ -236,8 +252,8 @@ int hand_back_apply(struct db *db, const struct event *ev)
     return rc < 0 ? rc : ledger_note(db, source, ev->seq);
 }
 
-int hand_back_may_void(struct command_context *c, const struct weighing_row *r, bool manager, json_t *body,
-                       struct err *e)
+int hand_back_may_void(struct command_context *c, const struct weighing_row *r, bool manager,
+                       json_t *body, struct err *e)
 {
     struct db *db = store_db(c->store);
     struct task_row t;
@@ -248,7 +264,8 @@ int hand_back_may_void(struct command_context *c, const struct weighing_row *r, 
         return rc;
     if (strcmp(t.state, "open"))
         return err_set(e, ERR_STATE, "task %s is closed: its returns stand", r->task);
-    struct stmt *s = db_q(db, "SELECT lot FROM task_return WHERE weighing = ?1 AND lot IS NOT NULL");
+    struct stmt *s =
+        db_q(db, "SELECT lot FROM task_return WHERE weighing = ?1 AND lot IS NOT NULL");
     rc = q_step(q_text(s, 1, r->weighing));
     if (rc == 1)
         step_set_text(body, "to", q_str(s, 0));
@@ -259,7 +276,8 @@ int hand_back_may_void(struct command_context *c, const struct weighing_row *r, 
     if ((rc = ledger_get(db, to, &l, e)) < 0)
         return rc;
     if (ledger_on_hand(&l) < r->net_mg)
-        return err_set(e, ERR_STATE, "lot %s was packed or drawn on already: this return stands", to);
+        return err_set(e, ERR_STATE, "lot %s was packed or drawn on already: this return stands",
+                       to);
     return 0;
 }
 
@@ -284,13 +302,15 @@ int hand_back_undo(struct db *db, const struct event *ev)
 /* [{grade, lot?, mg}…] of the task. */
 static int task_returns(struct db *db, const char *task, json_t **ret)
 {
-    struct stmt *s = db_q(db, "SELECT grade, lot, sum(mg) FROM task_return WHERE task = ?1 GROUP BY grade ORDER BY grade");
+    struct stmt *s = db_q(db, "SELECT grade, lot, sum(mg) FROM task_return WHERE task = ?1 GROUP "
+                              "BY grade ORDER BY grade");
     json_t *a = json_array();
     int rc;
     q_text(s, 1, task);
     while ((rc = q_step(s)) == 1)
         json_array_append_new(a, json_pack("{s:s,s:s*,s:I}", "grade", q_str(s, 0), "lot",
-                                           q_is_null(s, 1) ? NULL : q_str(s, 1), "mg", (json_int_t)q_col(s, 2)));
+                                           q_is_null(s, 1) ? NULL : q_str(s, 1), "mg",
+                                           (json_int_t)q_col(s, 2)));
     q_done(s);
     if (rc < 0) {
         json_decref(a);
@@ -303,8 +323,10 @@ static int task_returns(struct db *db, const char *task, json_t **ret)
 /* All closed tasks of the source lot together: that is what its graded lots came from. */
 static int source_sums(struct db *db, const char *lot, struct graded_sums *ret, struct err *e)
 {
-    struct stmt *s = db_q(db, "SELECT coalesce(sum(out_mg), 0), coalesce(sum(loss_mg), 0) FROM task WHERE lot = ?1 AND "
-                              "state = 'closed'");
+    struct stmt *s = db_q(
+        db,
+        "SELECT coalesce(sum(out_mg), 0), coalesce(sum(loss_mg), 0) FROM task WHERE lot = ?1 AND "
+        "state = 'closed'");
     int rc = q_one(q_text(s, 1, lot));
     if (rc < 0)
         return err_set(e, rc, "the tasks of lot %s cannot be read", lot);
@@ -313,7 +335,8 @@ static int source_sums(struct db *db, const char *lot, struct graded_sums *ret, 
     return 0;
 }
 
-static int tell_returns(struct command_context *c, const char *source, const json_t *returns, struct err *e)
+static int tell_returns(struct command_context *c, const char *source, const json_t *returns,
+                        struct err *e)
 {
     struct graded_sums sums;
     const json_t *o;
@@ -335,26 +358,32 @@ int command_hand_close(struct command_context *c, const json_t *args, json_t **r
     struct task_row t;
     json_t *returns = NULL;
     int rc = json_only(args, "task", e);
-    if (rc < 0 || (rc = step_required(args, "task", 20, &task, e)) < 0 || (rc = task_get(db, task, &t, e)) < 0)
+    if (rc < 0 || (rc = step_required(args, "task", 20, &task, e)) < 0 ||
+        (rc = task_get(db, task, &t, e)) < 0)
         return rc;
     if (strcmp(t.state, "open"))
         return err_set(e, ERR_STATE, "task %s is closed or void already", task);
     if (t.returns == 0)
-        return err_set(e, ERR_STATE, "nothing came back from task %s yet: weigh the returns, or void the crate", task);
+        return err_set(e, ERR_STATE,
+                       "nothing came back from task %s yet: weigh the returns, or void the crate",
+                       task);
     int64_t loss = t.out_mg - t.back_mg;
     if (loss < -t.tolerance_mg) /* invariant 1 */
-        return err_set(e, ERR_STATE, "more came back from task %s than went out: void the wrong weighing", task);
+        return err_set(e, ERR_STATE,
+                       "more came back from task %s than went out: void the wrong weighing", task);
     if ((rc = task_returns(db, task, &returns)) < 0)
         return err_set(e, rc, "the returns of task %s cannot be read", task);
-    json_t *body = json_pack("{s:s,s:s,s:s,s:I,s:I,s:o}", "task", task, "lot", t.lot, "worker", t.worker, "out_mg",
-                             (json_int_t)t.out_mg, "loss_mg", (json_int_t)loss, "returns", returns);
+    json_t *body =
+        json_pack("{s:s,s:s,s:s,s:I,s:I,s:o}", "task", task, "lot", t.lot, "worker", t.worker,
+                  "out_mg", (json_int_t)t.out_mg, "loss_mg", (json_int_t)loss, "returns", returns);
     rc = step_append(c, EVENT_TASK_CLOSED, json_incref(body), NULL, e);
     if (rc == 0)
         rc = tell_returns(c, t.lot, json_object_get(body, "returns"), e);
     if (rc == 0)
-        rc = step_answer(ret, json_pack("{s:s,s:s,s:I,s:I,s:O}", "task", task, "lot", t.lot, "out_mg",
-                                        (json_int_t)t.out_mg, "loss_mg", (json_int_t)loss, "returns",
-                                        json_object_get(body, "returns")),
+        rc = step_answer(ret,
+                         json_pack("{s:s,s:s,s:I,s:I,s:O}", "task", task, "lot", t.lot, "out_mg",
+                                   (json_int_t)t.out_mg, "loss_mg", (json_int_t)loss, "returns",
+                                   json_object_get(body, "returns")),
                          e);
     json_decref(body);
     return rc;
@@ -362,7 +391,8 @@ int command_hand_close(struct command_context *c, const json_t *args, json_t **r
 
 int apply_task_closed(struct db *db, const struct event *ev)
 {
-    struct stmt *s = db_q(db, "UPDATE task SET state = 'closed', loss_mg = ?2, closed_ms = ?3 WHERE task = ?1");
+    struct stmt *s =
+        db_q(db, "UPDATE task SET state = 'closed', loss_mg = ?2, closed_ms = ?3 WHERE task = ?1");
     int rc = q_run(q_int(step_bind(s, ev, "task|loss_mg"), 3, ev->at.ms));
     return rc < 0 ? rc : ledger_note(db, step_text(ev, "lot"), ev->seq);
 }

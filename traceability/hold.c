@@ -2,8 +2,8 @@
  *
  * 1. A hold stops a lot and everything that came from it: ledger_free_to_use asks the ancestors.
  * 2. Buyers hear of every graded lot concerned; the internal event beside it says who did it.
- * 3. A recall answers by itself (recall.c); starting one is a person's act. A drill records itself and
- *    blocks nothing. */
+ * 3. A recall answers by itself (recall.c); starting one is a person's act. A drill records itself
+ * and blocks nothing. */
 #include "traceability/ledger.h"
 #include "traceability/lot.h"
 #include "traceability/step.h"
@@ -14,14 +14,16 @@
 /* Graded lots that are the lot or came from it. */
 static int graded_below(struct db *db, const char *lot, json_t **ret)
 {
-    struct stmt *s = db_q(db, "WITH RECURSIVE down(lot) AS (VALUES(?1) UNION SELECT e.dst FROM edge e JOIN down ON "
-                              "e.src = down.lot) SELECT l.lot FROM down JOIN lot l ON l.lot = down.lot WHERE l.kind = "
-                              "'graded' ORDER BY 1");
+    struct stmt *s = db_q(
+        db,
+        "WITH RECURSIVE down(lot) AS (VALUES(?1) UNION SELECT e.dst FROM edge e JOIN down ON "
+        "e.src = down.lot) SELECT l.lot FROM down JOIN lot l ON l.lot = down.lot WHERE l.kind = "
+        "'graded' ORDER BY 1");
     return step_column(q_text(s, 1, lot), ret);
 }
 
-static int tell_each(struct command_context *c, enum event_kind kind, const json_t *lots, const char *reason,
-                     bool only_free, struct err *e)
+static int tell_each(struct command_context *c, enum event_kind kind, const json_t *lots,
+                     const char *reason, bool only_free, struct err *e)
 {
     const json_t *lot;
     size_t i;
@@ -38,7 +40,8 @@ static int tell_each(struct command_context *c, enum event_kind kind, const json
     return 0;
 }
 
-static int hold_args(struct command_context *c, const json_t *args, const char **lot, const char **reason, struct err *e)
+static int hold_args(struct command_context *c, const json_t *args, const char **lot,
+                     const char **reason, struct err *e)
 {
     int rc = json_only(args, "lot|reason", e);
     if (rc < 0 || (rc = step_required(args, "lot", 20, lot, e)) < 0)
@@ -66,11 +69,13 @@ int command_hold_place(struct command_context *c, const json_t *args, json_t **r
     if (rc < 0 || (rc = ledger_get(db, lot, &l, e)) < 0)
         return rc;
     if ((rc = active_hold(db, lot, &hold)) == 0 && hold)
-        return err_set(e, ERR_EXISTS, "lot %s is on hold already: release it first to give another reason", lot);
+        return err_set(e, ERR_EXISTS,
+                       "lot %s is on hold already: release it first to give another reason", lot);
     if (rc == 0 && (rc = graded_below(db, lot, &lots)) < 0)
         return err_set(e, rc, "what came from lot %s cannot be read", lot);
     if (rc == 0)
-        rc = step_append(c, EVENT_HOLD_PLACED, json_pack("{s:s,s:s}", "lot", lot, "reason", reason), NULL, e);
+        rc = step_append(c, EVENT_HOLD_PLACED, json_pack("{s:s,s:s}", "lot", lot, "reason", reason),
+                         NULL, e);
     if (rc == 0)
         rc = tell_each(c, EVENT_LOT_HELD, lots, reason, false, e);
     if (rc == 0)
@@ -94,8 +99,10 @@ int command_hold_release(struct command_context *c, const json_t *args, json_t *
     if (rc == 0 && (rc = graded_below(db, lot, &lots)) < 0)
         return err_set(e, rc, "what came from lot %s cannot be read", lot);
     if (rc == 0)
-        rc = step_append(c, EVENT_HOLD_RELEASED,
-                         json_pack("{s:s,s:s,s:I}", "lot", lot, "reason", reason, "hold", (json_int_t)hold), NULL, e);
+        rc = step_append(
+            c, EVENT_HOLD_RELEASED,
+            json_pack("{s:s,s:s,s:I}", "lot", lot, "reason", reason, "hold", (json_int_t)hold),
+            NULL, e);
     if (rc == 0)
         rc = tell_each(c, EVENT_LOT_RELEASED, lots, reason, true, e);
     if (rc == 0)
@@ -106,7 +113,8 @@ int command_hold_release(struct command_context *c, const json_t *args, json_t *
 
 int apply_hold_placed(struct db *db, const struct event *ev)
 {
-    struct stmt *s = db_q(db, "INSERT INTO hold(lot, reason, at_ms, event_seq) VALUES(?1,?2,?3,?4)");
+    struct stmt *s =
+        db_q(db, "INSERT INTO hold(lot, reason, at_ms, event_seq) VALUES(?1,?2,?3,?4)");
     int rc = q_run(q_int(q_int(step_bind(s, ev, "lot|reason"), 3, ev->at.ms), 4, ev->seq));
     return rc < 0 ? rc : ledger_note(db, step_text(ev, "lot"), ev->seq);
 }
@@ -126,7 +134,8 @@ int apply_lot_word(struct db *db, const struct event *ev)
 /* ---- recall ---- */
 
 /* recall.started for at most LOTS_PER_EVENT graded lots each: an event is bounded. */
-static int tell_recall(struct command_context *c, const json_t *lots, const char *reason, struct err *e)
+static int tell_recall(struct command_context *c, const json_t *lots, const char *reason,
+                       struct err *e)
 {
     size_t n = json_array_size(lots), parts = (n + LOTS_PER_EVENT - 1) / LOTS_PER_EVENT;
     for (size_t p = 0; p < parts; p++) {
@@ -160,8 +169,9 @@ static json_t *graded_among(struct db *db, const json_t *lots)
 
 static json_t *recall_counts(const char *id, const char *reason, const json_t *set)
 {
-    json_t *b = json_pack("{s:s,s:I,s:I,s:I}", "id", id, "lots", (json_int_t)json_array_size(json_object_get(set, "lots")),
-                          "boxes", (json_int_t)json_array_size(json_object_get(set, "boxes")), "farms",
+    json_t *b = json_pack("{s:s,s:I,s:I,s:I}", "id", id, "lots",
+                          (json_int_t)json_array_size(json_object_get(set, "lots")), "boxes",
+                          (json_int_t)json_array_size(json_object_get(set, "boxes")), "farms",
                           (json_int_t)json_array_size(json_object_get(set, "farmers")));
     step_set_text(b, "reason", reason);
     return b;
@@ -181,8 +191,9 @@ int command_recall_start(struct command_context *c, const json_t *args, json_t *
     if (rc == 0)
         rc = tell_recall(c, graded, reason, e);
     if (rc == 0)
-        rc = step_answer(ret, json_pack("{s:s,s:O,s:O}", "id", id, "recalled", graded, "boxes",
-                                        json_object_get(set, "boxes")),
+        rc = step_answer(ret,
+                         json_pack("{s:s,s:O,s:O}", "id", id, "recalled", graded, "boxes",
+                                   json_object_get(set, "boxes")),
                          e);
     json_decref(graded);
     json_decref(set);
@@ -191,7 +202,8 @@ int command_recall_start(struct command_context *c, const json_t *args, json_t *
 
 int apply_recall_ordered(struct db *db, const struct event *ev)
 {
-    struct stmt *s = db_q(db, "INSERT INTO recall(id, reason, at_ms, event_seq) VALUES(?1,?2,?3,?4)");
+    struct stmt *s =
+        db_q(db, "INSERT INTO recall(id, reason, at_ms, event_seq) VALUES(?1,?2,?3,?4)");
     return q_run(q_int(q_int(step_bind(s, ev, "id|reason"), 3, ev->at.ms), 4, ev->seq));
 }
 

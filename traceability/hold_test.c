@@ -35,9 +35,10 @@ static void a_hold_stops_run_crate_and_box(void **state)
     farm_lot(m, m->farmer2, 1000000, two);
     hold(m, one);
     farm_no(m, ERR_EXISTS, "on hold already", "hold.place", "{s:s,s:s}", "lot", one, "reason", "x");
-    farm_no(m, ERR_STATE, "hold.release", "run.start", "{s:s,s:s,s:[s],s:o}", "line", "a", "product", "codonopsis-lu", "lots",
-            one, "rules", farm_rules("codonopsis"));
-    farm_weigh_no(m, ERR_STATE, "smells of smoke", "hand.out", 500000, "{s:s,s:s}", "lot", one, "worker", m->worker);
+    farm_no(m, ERR_STATE, "hold.release", "run.start", "{s:s,s:s,s:[s],s:o}", "line", "a",
+            "product", "codonopsis-lu", "lots", one, "rules", farm_rules("codonopsis"));
+    farm_weigh_no(m, ERR_STATE, "smells of smoke", "hand.out", 500000, "{s:s,s:s}", "lot", one,
+                  "worker", m->worker);
     m->role = ROLE_OPERATOR;
     farm_no(m, ERR_DENIED, "manager", "hold.release", "{s:s,s:s}", "lot", one, "reason", "x");
     m->role = ROLE_MANAGER;
@@ -92,9 +93,11 @@ static void what_is_born_on_hold_is_held(void **state)
     struct farm *m = *state;
     char lot[IDENT_LOT_SIZE], task[IDENT_LOT_SIZE], to[IDENT_LOT_SIZE];
     farm_lot(m, m->farmer1, 1000000, lot);
-    farm_text(farm_weigh(m, "hand.out", 1000000, "{s:s,s:s}", "lot", lot, "worker", m->worker), "task", task, sizeof task);
+    farm_text(farm_weigh(m, "hand.out", 1000000, "{s:s,s:s}", "lot", lot, "worker", m->worker),
+              "task", task, sizeof task);
     hold(m, lot);
-    farm_text(farm_weigh(m, "hand.back", 900000, "{s:s,s:s}", "task", task, "grade", "1"), "to", to, sizeof to);
+    farm_text(farm_weigh(m, "hand.back", 900000, "{s:s,s:s}", "task", task, "grade", "1"), "to", to,
+              sizeof to);
     farm_ok(m, "hand.close", "{s:s}", "task", task);
     assert_int_equal(count(m, "lot.held"), 1);
     farm_weigh_no(m, ERR_STATE, "through", "box", 900000, "{s:s}", "lot", to);
@@ -126,7 +129,8 @@ static void a_recall_reaches_all_and_no_more(void **state)
     for (size_t i = 0; i < 4; i++) {
         json_t *o = recall(m, same[i]);
         assert_int_equal(json_array_size(json_object_get(o, "sources")), 2);
-        assert_int_equal(json_array_size(json_object_get(o, "lots")), 7); /* 2 delivered, 4 graded, rework */
+        assert_int_equal(json_array_size(json_object_get(o, "lots")),
+                         7); /* 2 delivered, 4 graded, rework */
         assert_int_equal(json_array_size(json_object_get(o, "boxes")), 1);
         assert_int_equal(json_array_size(json_object_get(o, "farmers")), 2);
         assert_int_equal(json_array_size(json_object_get(o, "runs")), 1);
@@ -193,9 +197,9 @@ static void a_trace_shows_both_ways(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FARM_TEST(a_hold_stops_run_crate_and_box),   FARM_TEST(buyers_hear_of_all_that_came_from_it),
-        FARM_TEST(what_is_born_on_hold_is_held),     FARM_TEST(a_recall_reaches_all_and_no_more),
-        FARM_TEST(a_recall_is_a_persons_act),        FARM_TEST(a_trace_shows_both_ways),
+        FARM_TEST(a_hold_stops_run_crate_and_box), FARM_TEST(buyers_hear_of_all_that_came_from_it),
+        FARM_TEST(what_is_born_on_hold_is_held),   FARM_TEST(a_recall_reaches_all_and_no_more),
+        FARM_TEST(a_recall_is_a_persons_act),      FARM_TEST(a_trace_shows_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PLAIN_MAX  999                       /* 001 … 999 */
+#define PLAIN_MAX  999                        /* 001 … 999 */
 #define NUMBER_MAX (PLAIN_MAX + 26 * 36 * 36) /* then A00 … ZZZ */
 
 static const char alnum[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -50,7 +50,8 @@ static void number_text(uint32_t n, char ret[4])
 
 static uint32_t number_value(const char *t)
 {
-    uint32_t a = (uint32_t)value_36(t[0]), b = (uint32_t)value_36(t[1]), c = (uint32_t)value_36(t[2]);
+    uint32_t a = (uint32_t)value_36(t[0]), b = (uint32_t)value_36(t[1]),
+             c = (uint32_t)value_36(t[2]);
     return a < 10 ? a * 100 + b * 10 + c : PLAIN_MAX + 1 + (a - 10) * 1296 + b * 36 + c;
 }
 
@@ -82,8 +83,8 @@ int ident_lot(struct ident_mint *m, enum ident_kind kind, char ret[IDENT_LOT_SIZ
 {
     char number[4];
     if (m->next > NUMBER_MAX)
-        return err_set(e, ERR_RANGE, "the numbers of %s at station %c are used up: go on tomorrow", m->day,
-                       m->station);
+        return err_set(e, ERR_RANGE, "the numbers of %s at station %c are used up: go on tomorrow",
+                       m->day, m->station);
     number_text(m->next++, number);
     snprintf(ret, IDENT_LOT_SIZE, "%c%s-%c%s", (char)kind, m->day, m->station, number);
     size_t n = strlen(ret);
@@ -163,7 +164,8 @@ int ident_gtin(const char *text, char ret[15], struct err *e)
     char g[15];
     size_t n = strlen(text);
     if (n != 8 && n != 12 && n != 13 && n != 14)
-        return err_set(e, ERR_RANGE, "GTIN \"%.20s\" has %zu characters: it must have 8, 12, 13 or 14", text, n);
+        return err_set(e, ERR_RANGE,
+                       "GTIN \"%.20s\" has %zu characters: it must have 8, 12, 13 or 14", text, n);
     memset(g, '0', 14);
     memcpy(g + 14 - n, text, n);
     g[14] = 0;
@@ -171,10 +173,12 @@ int ident_gtin(const char *text, char ret[15], struct err *e)
     if (check < 0 || g[13] < '0' || g[13] > '9')
         return err_set(e, ERR_PARSE, "GTIN \"%s\" holds something other than digits", text);
     if (check != g[13] - '0')
-        return err_set(e, ERR_CHECK, "GTIN %s: its check digit should be %d: copy it again", text, check);
+        return err_set(e, ERR_CHECK, "GTIN %s: its check digit should be %d: copy it again", text,
+                       check);
     if (gtin_restricted(g))
         return err_set(e, ERR_RANGE,
-                       "GTIN %s has a prefix for use within one shop (02, 04, 20-29): leave it out or get a real one",
+                       "GTIN %s has a prefix for use within one shop (02, 04, 20-29): leave it out "
+                       "or get a real one",
                        text);
     memcpy(ret, g, sizeof g);
     return 0;
@@ -200,8 +204,8 @@ bool ident_uscc_ok(const char *text)
     return set[(31 - sum % 31) % 31] == text[17];
 }
 
-void ident_lot_uri(const char *base, const char *gtin, const char *product, const char *lot, char *ret,
-                   size_t size)
+void ident_lot_uri(const char *base, const char *gtin, const char *product, const char *lot,
+                   char *ret, size_t size)
 {
     if (gtin && *gtin)
         snprintf(ret, size, "https://id.gs1.org/01/%s/10/%s", gtin, lot);
@@ -214,8 +218,8 @@ void ident_uri(const char *base, const char *kind, const char *id, char *ret, si
     int n = snprintf(ret, size, "%s/%s/%s", base, kind, id);
     size_t from = strlen(base) + strlen(kind) + 2;
     for (size_t i = from; n > 0 && i < (size_t)n && i + 1 < size; i++)
-        if (!strchr("-._", ret[i]) && !(ret[i] >= '0' && ret[i] <= '9') && !(ret[i] >= 'A' && ret[i] <= 'Z') &&
-            !(ret[i] >= 'a' && ret[i] <= 'z'))
+        if (!strchr("-._", ret[i]) && !(ret[i] >= '0' && ret[i] <= '9') &&
+            !(ret[i] >= 'A' && ret[i] <= 'Z') && !(ret[i] >= 'a' && ret[i] <= 'z'))
             ret[i] = '-';
 }
 

@@ -1,5 +1,5 @@
-/* Codes, check digits, URIs. Vectors: ISO/IEC 7064 MOD 37,36 as in GRid (A1-2425G-ABC1234002-M), GS1
- * General Specifications' examples, GB 32100-2015's example. */
+/* Codes, check digits, URIs. Vectors: ISO/IEC 7064 MOD 37,36 as in GRid (A1-2425G-ABC1234002-M),
+ * GS1 General Specifications' examples, GB 32100-2015's example. */
 #include "traceability/test_store.h"
 #include "base/crypto.h"
 #include "traceability/ident.h"
@@ -23,12 +23,18 @@ static void gtins(void **state)
         const char *text, *ret;
         int rc;
     } rows[] = {
-        {"6291041500213", "06291041500213", 0},  {"96385074", "00000096385074", 0},
-        {"614141000036", "00614141000036", 0},   {"6291041500214", NULL, ERR_CHECK},
-        {"2012345678903", NULL, ERR_RANGE},      {"0212345678909", NULL, ERR_RANGE},
-        {"0412345678903", NULL, ERR_RANGE},      {"20123451", NULL, ERR_RANGE},
-        {"629104150021", NULL, ERR_CHECK},       {"62910416", NULL, ERR_CHECK},
-        {"62910415002", NULL, ERR_RANGE},        {"629104150021A", NULL, ERR_PARSE},
+        {"6291041500213", "06291041500213", 0},
+        {"96385074", "00000096385074", 0},
+        {"614141000036", "00614141000036", 0},
+        {"6291041500214", NULL, ERR_CHECK},
+        {"2012345678903", NULL, ERR_RANGE},
+        {"0212345678909", NULL, ERR_RANGE},
+        {"0412345678903", NULL, ERR_RANGE},
+        {"20123451", NULL, ERR_RANGE},
+        {"629104150021", NULL, ERR_CHECK},
+        {"62910416", NULL, ERR_CHECK},
+        {"62910415002", NULL, ERR_RANGE},
+        {"629104150021A", NULL, ERR_PARSE},
         {"", NULL, ERR_RANGE},
     };
     (void)state;
@@ -63,7 +69,8 @@ static void any_single_slip_is_noticed(void **state)
         }
 }
 
-/* A hybrid system finds nearly all swaps of neighbours (ISO/IEC 7064, 4.2): here, all but one in 500. */
+/* A hybrid system finds nearly all swaps of neighbours (ISO/IEC 7064, 4.2): here, all but one in
+ * 500. */
 static void swaps_are_nearly_always_noticed(void **state)
 {
     struct ident_mint m = {.station = 'A', .day = "261124", .next = 1};
@@ -147,10 +154,13 @@ static void boxes_and_uris(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_characters),        cmocka_unit_test(gtins),
-        cmocka_unit_test(any_single_slip_is_noticed), cmocka_unit_test(swaps_are_nearly_always_noticed),
+        cmocka_unit_test(check_characters),
+        cmocka_unit_test(gtins),
+        cmocka_unit_test(any_single_slip_is_noticed),
+        cmocka_unit_test(swaps_are_nearly_always_noticed),
         cmocka_unit_test(numbers_go_on_for_a_day),
-        FIX_TEST(the_counter_is_a_projection),     cmocka_unit_test(boxes_and_uris),
+        FIX_TEST(the_counter_is_a_projection),
+        cmocka_unit_test(boxes_and_uris),
     };
     if (crypto_setup() < 0)
         return 1;

@@ -1,5 +1,6 @@
 /* Intake: a farmer's lot is opened, weighings are added to it, it is closed. Main thread.
- * The deliverer (代交) may be another person than the farmer who is credited; both are pseudonyms. */
+ * The deliverer (代交) may be another person than the farmer who is credited; both are pseudonyms.
+ */
 #include "traceability/intake.h"
 #include "traceability/ledger.h"
 #include "traceability/step.h"
@@ -53,7 +54,8 @@ static int read_opening(struct db *db, const json_t *args, struct opening *o, st
         (rc = step_optional(args, "plot", 40, &o->plot, e)) < 0)
         return rc;
     if (!o->zh != !o->en)
-        return err_set(e, ERR_KEY, "give the township in both languages: township_zh and township_en");
+        return err_set(e, ERR_KEY,
+                       "give the township in both languages: township_zh and township_en");
     if ((rc = intake_farmer(db, o->farmer, e)) < 0)
         return rc;
     return intake_product(db, o->product, e);
@@ -97,8 +99,9 @@ int apply_lot_opened(struct db *db, const struct event *ev)
     int rc = ledger_open(db, ev, &l);
     if (rc < 0 || (rc = ledger_share_one(db, l.lot, l.farmer)) < 0)
         return rc;
-    struct stmt *s = db_q(db, "UPDATE lot SET deliverer = ?2, township_zh = ?3, township_en = ?4, plot = ?5 "
-                              "WHERE lot = ?1");
+    struct stmt *s =
+        db_q(db, "UPDATE lot SET deliverer = ?2, township_zh = ?3, township_en = ?4, plot = ?5 "
+                 "WHERE lot = ?1");
     return q_run(step_bind(s, ev, "lot|deliverer|township_zh|township_en|plot"));
 }
 
@@ -108,14 +111,18 @@ int command_lot_close(struct command_context *c, const json_t *args, json_t **re
     struct ledger_lot l;
     const char *lot;
     int rc = json_only(args, "lot", e);
-    if (rc < 0 || (rc = step_required(args, "lot", 20, &lot, e)) < 0 || (rc = ledger_get(db, lot, &l, e)) < 0)
+    if (rc < 0 || (rc = step_required(args, "lot", 20, &lot, e)) < 0 ||
+        (rc = ledger_get(db, lot, &l, e)) < 0)
         return rc;
     if (strcmp(l.kind, "intake"))
-        return err_set(e, ERR_STATE, "lot %s is no intake lot: it closes with its run or task", lot);
+        return err_set(e, ERR_STATE, "lot %s is no intake lot: it closes with its run or task",
+                       lot);
     if (strcmp(l.state, "open"))
         return err_set(e, ERR_STATE, "lot %s is closed already", lot);
-    rc = step_append(c, EVENT_LOT_CLOSED, json_pack("{s:s,s:I}", "lot", lot, "mg", (json_int_t)l.mg), NULL, e);
-    return rc < 0 ? rc : step_answer(ret, json_pack("{s:s,s:I}", "lot", lot, "mg", (json_int_t)l.mg), e);
+    rc = step_append(c, EVENT_LOT_CLOSED,
+                     json_pack("{s:s,s:I}", "lot", lot, "mg", (json_int_t)l.mg), NULL, e);
+    return rc < 0 ? rc
+                  : step_answer(ret, json_pack("{s:s,s:I}", "lot", lot, "mg", (json_int_t)l.mg), e);
 }
 
 int apply_lot_closed(struct db *db, const struct event *ev)
@@ -135,9 +142,11 @@ int intake_check(struct command_context *c, const struct weighing *w, json_t *bo
     if (rc < 0 || (rc = ledger_get(store_db(c->store), lot, &l, e)) < 0)
         return rc;
     if (strcmp(l.kind, "intake"))
-        return err_set(e, ERR_STATE, "lot %s is no intake lot: open one for the farmer (lot.open)", lot);
+        return err_set(e, ERR_STATE, "lot %s is no intake lot: open one for the farmer (lot.open)",
+                       lot);
     if (strcmp(l.state, "open"))
-        return err_set(e, ERR_STATE, "lot %s is closed: open a new one for what comes now (lot.open)", lot);
+        return err_set(e, ERR_STATE,
+                       "lot %s is closed: open a new one for what comes now (lot.open)", lot);
     if ((rc = weighing_fits(w, lot, l.unit, e)) < 0)
         return rc;
     step_set_text(body, "lot", lot);
@@ -151,7 +160,8 @@ int intake_apply(struct db *db, const struct event *ev)
     return rc < 0 ? rc : ledger_note(db, lot, ev->seq);
 }
 
-int intake_may_void(struct command_context *c, const struct weighing_row *r, bool manager, json_t *body, struct err *e)
+int intake_may_void(struct command_context *c, const struct weighing_row *r, bool manager,
+                    json_t *body, struct err *e)
 {
     struct ledger_lot l;
     (void)body;
@@ -161,7 +171,8 @@ int intake_may_void(struct command_context *c, const struct weighing_row *r, boo
     if (l.drawn_mg > 0 || strcmp(l.state, "used") == 0)
         return err_set(e, ERR_STATE, "lot %s was drawn on already: its weighings stand", r->lot);
     if (!manager && strcmp(l.state, "open"))
-        return err_set(e, ERR_DENIED, "lot %s is closed: only a manager may void its weighings", r->lot);
+        return err_set(e, ERR_DENIED, "lot %s is closed: only a manager may void its weighings",
+                       r->lot);
     return 0;
 }
 

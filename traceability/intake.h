@@ -3,6 +3,6 @@
 #include "base/db.h"
 #include "base/err.h"
 
-int intake_farmer(struct db *db, const char *pid, struct err *e);  /* registered as a farmer */
-int intake_worker(struct db *db, const char *pid, struct err *e);  /* registered as a worker */
+int intake_farmer(struct db *db, const char *pid, struct err *e); /* registered as a farmer */
+int intake_worker(struct db *db, const char *pid, struct err *e); /* registered as a worker */
 int intake_product(struct db *db, const char *product, struct err *e);

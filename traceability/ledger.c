@@ -19,12 +19,14 @@ int64_t ledger_on_hand(const struct ledger_lot *l)
 
 int ledger_get(struct db *db, const char *lot, struct ledger_lot *ret, struct err *e)
 {
-    struct stmt *s = db_q(db, "SELECT lot, kind, state, product, farmer, source, grade_code, unit, run, "
-                              "rule, grade, mg, drawn_mg, recalled, graded_seq FROM lot WHERE lot = ?1");
+    struct stmt *s =
+        db_q(db, "SELECT lot, kind, state, product, farmer, source, grade_code, unit, run, "
+                 "rule, grade, mg, drawn_mg, recalled, graded_seq FROM lot WHERE lot = ?1");
     q_text(s, 1, lot);
     int rc = q_one(s);
     if (rc == ERR_NOT_FOUND)
-        return err_set(e, rc, "no lot %.40s: compare it with the label, its last character is a check", lot);
+        return err_set(
+            e, rc, "no lot %.40s: compare it with the label, its last character is a check", lot);
     if (rc < 0)
         return err_set(e, rc, "lot %.40s cannot be read", lot);
     struct ledger_lot l = {0};
@@ -48,22 +50,26 @@ int ledger_get(struct db *db, const char *lot, struct ledger_lot *ret, struct er
     return 0;
 }
 
-#define ANCESTORS                                                                                          \
-    "WITH RECURSIVE up(lot) AS (VALUES(?1) UNION SELECT e.src FROM edge e JOIN up ON e.dst = up.lot) "
+#define ANCESTORS                                                                                  \
+    "WITH RECURSIVE up(lot) AS (VALUES(?1) UNION SELECT e.src FROM edge e JOIN up ON e.dst = "     \
+    "up.lot) "
 
 int ledger_free_to_use(struct db *db, const char *lot, struct err *e)
 {
-    struct stmt *s = db_q(db, ANCESTORS "SELECT up.lot, h.reason FROM up JOIN hold h ON h.lot = up.lot "
-                                        "AND h.released_ms IS NULL LIMIT 1");
+    struct stmt *s =
+        db_q(db, ANCESTORS "SELECT up.lot, h.reason FROM up JOIN hold h ON h.lot = up.lot "
+                           "AND h.released_ms IS NULL LIMIT 1");
     int rc = q_step(q_text(s, 1, lot));
     if (rc == 1)
-        rc = err_set(e, ERR_STATE, "lot %s is on hold%s%s (%.80s): it stays where it is until hold.release", lot,
+        rc = err_set(e, ERR_STATE,
+                     "lot %s is on hold%s%s (%.80s): it stays where it is until hold.release", lot,
                      strcmp(q_str(s, 0), lot) ? " through " : "",
                      strcmp(q_str(s, 0), lot) ? q_str(s, 0) : "", q_str(s, 1));
     q_done(s);
     if (rc < 0)
         return rc;
-    s = db_q(db, ANCESTORS "SELECT up.lot FROM up JOIN lot l ON l.lot = up.lot WHERE l.recalled <> 0 LIMIT 1");
+    s = db_q(db, ANCESTORS
+             "SELECT up.lot FROM up JOIN lot l ON l.lot = up.lot WHERE l.recalled <> 0 LIMIT 1");
     rc = q_step(q_text(s, 1, lot));
     if (rc == 1)
         rc = err_set(e, ERR_STATE, "lot %s is recalled: set it aside", lot);
@@ -83,9 +89,10 @@ static struct stmt *int_or_null(struct stmt *s, int i, int64_t v)
 
 int ledger_open(struct db *db, const struct event *ev, const struct ledger_lot *l)
 {
-    struct stmt *s = db_q(db, "INSERT INTO lot(lot, kind, state, product, farmer, source, grade_code, unit, "
-                              "run, rule, grade, mg, drawn_mg, net_mg, recalled, opened_ms, opened_seq) "
-                              "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,0,0,0,0,?12,?13)");
+    struct stmt *s =
+        db_q(db, "INSERT INTO lot(lot, kind, state, product, farmer, source, grade_code, unit, "
+                 "run, rule, grade, mg, drawn_mg, net_mg, recalled, opened_ms, opened_seq) "
+                 "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,0,0,0,0,?12,?13)");
     q_text(s, 1, l->lot);
     q_text(s, 2, l->kind);
     q_text(s, 3, l->state);
@@ -107,7 +114,8 @@ int ledger_open(struct db *db, const struct event *ev, const struct ledger_lot *
 
 int ledger_add(struct db *db, const char *lot, int64_t mg, const char *unit)
 {
-    struct stmt *s = db_q(db, "UPDATE lot SET mg = mg + ?2, unit = coalesce(unit, ?3) WHERE lot = ?1");
+    struct stmt *s =
+        db_q(db, "UPDATE lot SET mg = mg + ?2, unit = coalesce(unit, ?3) WHERE lot = ?1");
     q_text(s, 1, lot);
     q_int(s, 2, mg);
     q_text(s, 3, unit);
@@ -124,17 +132,20 @@ int ledger_draw(struct db *db, const char *lot, int64_t mg)
 
 int ledger_state(struct db *db, const char *lot, const char *state, struct wall at)
 {
-    struct stmt *s = db_q(db, "UPDATE lot SET state = ?2, closed_ms = coalesce(closed_ms, ?3) WHERE lot = ?1");
+    struct stmt *s =
+        db_q(db, "UPDATE lot SET state = ?2, closed_ms = coalesce(closed_ms, ?3) WHERE lot = ?1");
     q_text(s, 1, lot);
     q_text(s, 2, state);
     q_int(s, 3, at.ms);
     return q_run(s);
 }
 
-int ledger_edge(struct db *db, const char *src, const char *dst, const char *via, int64_t mg, int64_t seq)
+int ledger_edge(struct db *db, const char *src, const char *dst, const char *via, int64_t mg,
+                int64_t seq)
 {
-    struct stmt *s = db_q(db, "INSERT INTO edge(src, dst, via, mg, event_seq) VALUES(?1,?2,?3,?4,?5) "
-                              "ON CONFLICT DO UPDATE SET mg = mg + excluded.mg");
+    struct stmt *s =
+        db_q(db, "INSERT INTO edge(src, dst, via, mg, event_seq) VALUES(?1,?2,?3,?4,?5) "
+                 "ON CONFLICT DO UPDATE SET mg = mg + excluded.mg");
     q_text(s, 1, src);
     q_text(s, 2, dst);
     q_text(s, 3, via);
@@ -186,7 +197,8 @@ static int write_shares(struct db *db, const char *lot, struct part *p, size_t n
         rc = share_split(SHARE_WHOLE, mg, n, ppm);
     }
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct stmt *s = db_q(db, "INSERT INTO lot_share(lot, alias, farmer, ppm) VALUES(?1,?2,?3,?4)");
+        struct stmt *s =
+            db_q(db, "INSERT INTO lot_share(lot, alias, farmer, ppm) VALUES(?1,?2,?3,?4)");
         q_text(s, 1, lot);
         q_int(s, 2, (int64_t)i + 1);
         q_text(s, 3, p[i].farmer);
@@ -253,7 +265,8 @@ int ledger_share_copy(struct db *db, const char *lot, const char *source)
 
 int ledger_share_run(struct db *db, uint32_t run, const char *lot)
 {
-    struct stmt *s = db_q(db, "SELECT s.farmer, sum(i.mg * s.ppm / 1000000) FROM run_input i "
-                              "JOIN lot_share s ON s.lot = i.lot WHERE i.run = ?1 GROUP BY s.farmer");
+    struct stmt *s =
+        db_q(db, "SELECT s.farmer, sum(i.mg * s.ppm / 1000000) FROM run_input i "
+                 "JOIN lot_share s ON s.lot = i.lot WHERE i.run = ?1 GROUP BY s.farmer");
     return share_from(db, q_int(s, 1, run), lot);
 }

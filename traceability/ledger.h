@@ -13,14 +13,16 @@ struct ledger_lot {
     bool recalled, graded; /* graded: a lot.graded event tells of it */
 };
 int64_t ledger_on_hand(const struct ledger_lot *l);
-int ledger_get(struct db *db, const char *lot, struct ledger_lot *ret, struct err *e); /* "no lot X" */
+int ledger_get(struct db *db, const char *lot, struct ledger_lot *ret,
+               struct err *e); /* "no lot X" */
 /* 0, or ERR_STATE with reason and way out when the lot or any lot it came from is on hold or
  * recalled. */
 int ledger_free_to_use(struct db *db, const char *lot, struct err *e);
 
 /* Apply functions only. `l` gives lot, kind, state, product, and what else is known. */
 int ledger_open(struct db *db, const struct event *ev, const struct ledger_lot *l);
-int ledger_add(struct db *db, const char *lot, int64_t mg, const char *unit); /* unit: if none yet */
+int ledger_add(struct db *db, const char *lot, int64_t mg,
+               const char *unit); /* unit: if none yet */
 int ledger_draw(struct db *db, const char *lot, int64_t mg);
 int ledger_state(struct db *db, const char *lot, const char *state, struct wall at);
 int ledger_edge(struct db *db, const char *src, const char *dst, const char *via, int64_t mg,

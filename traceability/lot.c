@@ -26,23 +26,26 @@ static const char *shown_state(struct stmt *s, int recalled, int held, int state
 static json_t *list_row(struct stmt *s)
 {
     int64_t on_hand = q_col(s, 6) - q_col(s, 7);
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s*,s:I,s:I,s:I,s:I,s:I,s:I}", "id", q_str(s, 0), "kind", q_str(s, 1),
-                     "state", shown_state(s, 10, 11, 2), "product", q_str(s, 3), "name_zh", q_str(s, 4), "name_en",
-                     q_str(s, 5), "grade", q_is_null(s, 9) ? NULL : q_str(s, 9), "mg", (json_int_t)q_col(s, 6),
-                     "on_hand_mg", (json_int_t)(on_hand > 0 ? on_hand : 0), "packed_net_mg", (json_int_t)q_col(s, 8),
-                     "pieces", (json_int_t)q_col(s, 12), "opened_ms", (json_int_t)q_col(s, 13), "farms",
-                     (json_int_t)q_col(s, 14));
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s*,s:I,s:I,s:I,s:I,s:I,s:I}", "id", q_str(s, 0),
+                     "kind", q_str(s, 1), "state", shown_state(s, 10, 11, 2), "product",
+                     q_str(s, 3), "name_zh", q_str(s, 4), "name_en", q_str(s, 5), "grade",
+                     q_is_null(s, 9) ? NULL : q_str(s, 9), "mg", (json_int_t)q_col(s, 6),
+                     "on_hand_mg", (json_int_t)(on_hand > 0 ? on_hand : 0), "packed_net_mg",
+                     (json_int_t)q_col(s, 8), "pieces", (json_int_t)q_col(s, 12), "opened_ms",
+                     (json_int_t)q_col(s, 13), "farms", (json_int_t)q_col(s, 14));
 }
 
 int lot_list(struct db *db, int64_t limit, json_t **ret, struct err *e)
 {
-    struct stmt *s = db_q(db, "WITH RECURSIVE held(lot) AS (SELECT lot FROM hold WHERE released_ms IS NULL UNION SELECT "
-                              "e.dst FROM held JOIN edge e ON e.src = held.lot) "
-                              "SELECT l.lot, l.kind, l.state, l.product, coalesce(p.name_zh, ''), coalesce(p.name_en, "
-                              "''), l.mg, l.drawn_mg, l.net_mg, l.grade_code, l.recalled, l.lot IN (SELECT lot FROM "
-                              "held), coalesce(l.pieces, 0), l.opened_ms, (SELECT count(*) FROM lot_share s WHERE s.lot "
-                              "= l.lot) FROM lot l LEFT JOIN product p ON p.product = l.product "
-                              "ORDER BY l.opened_seq DESC, l.lot LIMIT ?1");
+    struct stmt *s = db_q(
+        db,
+        "WITH RECURSIVE held(lot) AS (SELECT lot FROM hold WHERE released_ms IS NULL UNION SELECT "
+        "e.dst FROM held JOIN edge e ON e.src = held.lot) "
+        "SELECT l.lot, l.kind, l.state, l.product, coalesce(p.name_zh, ''), coalesce(p.name_en, "
+        "''), l.mg, l.drawn_mg, l.net_mg, l.grade_code, l.recalled, l.lot IN (SELECT lot FROM "
+        "held), coalesce(l.pieces, 0), l.opened_ms, (SELECT count(*) FROM lot_share s WHERE s.lot "
+        "= l.lot) FROM lot l LEFT JOIN product p ON p.product = l.product "
+        "ORDER BY l.opened_seq DESC, l.lot LIMIT ?1");
     json_t *a = json_array();
     int rc;
     q_int(s, 1, limit < 0 || limit > LIST_MAX ? LIST_MAX : limit);
@@ -59,31 +62,38 @@ int lot_list(struct db *db, int64_t limit, json_t **ret, struct err *e)
 
 static json_t *weighings(struct db *db, const char *lot)
 {
-    struct stmt *s = db_q(db, "SELECT weighing, purpose, gross_mg, tare_mg, net_mg, tare_kind, alibi, scale, task, box, "
-                              "at_ms, voided_seq IS NOT NULL FROM weighing WHERE lot = ?1 ORDER BY event_seq LIMIT ?2");
+    struct stmt *s = db_q(
+        db,
+        "SELECT weighing, purpose, gross_mg, tare_mg, net_mg, tare_kind, alibi, scale, task, box, "
+        "at_ms, voided_seq IS NOT NULL FROM weighing WHERE lot = ?1 ORDER BY event_seq LIMIT ?2");
     json_t *a = json_array();
     q_int(q_text(s, 1, lot), 2, ROWS_MAX);
     while (q_step(s) == 1)
         json_array_append_new(
-            a, json_pack("{s:s,s:s,s:I,s:I,s:I,s:s,s:s,s:s,s:s*,s:s*,s:I,s:b}", "weighing", q_str(s, 0), "purpose",
-                         q_str(s, 1), "gross_mg", (json_int_t)q_col(s, 2), "tare_mg", (json_int_t)q_col(s, 3), "net_mg",
-                         (json_int_t)q_col(s, 4), "tare_kind", q_str(s, 5), "alibi", q_str(s, 6), "scale", q_str(s, 7),
-                         "task", q_is_null(s, 8) ? NULL : q_str(s, 8), "box", q_is_null(s, 9) ? NULL : q_str(s, 9),
-                         "at_ms", (json_int_t)q_col(s, 10), "void", (int)q_col(s, 11)));
+            a, json_pack("{s:s,s:s,s:I,s:I,s:I,s:s,s:s,s:s,s:s*,s:s*,s:I,s:b}", "weighing",
+                         q_str(s, 0), "purpose", q_str(s, 1), "gross_mg", (json_int_t)q_col(s, 2),
+                         "tare_mg", (json_int_t)q_col(s, 3), "net_mg", (json_int_t)q_col(s, 4),
+                         "tare_kind", q_str(s, 5), "alibi", q_str(s, 6), "scale", q_str(s, 7),
+                         "task", q_is_null(s, 8) ? NULL : q_str(s, 8), "box",
+                         q_is_null(s, 9) ? NULL : q_str(s, 9), "at_ms", (json_int_t)q_col(s, 10),
+                         "void", (int)q_col(s, 11)));
     q_done(s);
     return a;
 }
 
 static json_t *boxes(struct db *db, const char *lot)
 {
-    struct stmt *s = db_q(db, "SELECT box, state, net_mg, coalesce(items_mg, 0), coalesce(pieces, -1), packed_ms, seal, "
-                              "event_seq FROM unit WHERE lot = ?1 ORDER BY event_seq LIMIT ?2");
+    struct stmt *s = db_q(
+        db,
+        "SELECT box, state, net_mg, coalesce(items_mg, 0), coalesce(pieces, -1), packed_ms, seal, "
+        "event_seq FROM unit WHERE lot = ?1 ORDER BY event_seq LIMIT ?2");
     json_t *a = json_array();
     q_int(q_text(s, 1, lot), 2, ROWS_MAX);
     while (q_step(s) == 1) {
-        json_t *o = json_pack("{s:s,s:s,s:I,s:I,s:s,s:I}", "box", q_str(s, 0), "state", q_str(s, 1), "net_mg",
-                              (json_int_t)q_col(s, 2), "packed_ms", (json_int_t)q_col(s, 5), "seal", q_str(s, 6),
-                              "event_seq", (json_int_t)q_col(s, 7));
+        json_t *o =
+            json_pack("{s:s,s:s,s:I,s:I,s:s,s:I}", "box", q_str(s, 0), "state", q_str(s, 1),
+                      "net_mg", (json_int_t)q_col(s, 2), "packed_ms", (json_int_t)q_col(s, 5),
+                      "seal", q_str(s, 6), "event_seq", (json_int_t)q_col(s, 7));
         if (q_col(s, 4) >= 0) {
             step_set_int(o, "pieces", q_col(s, 4));
             step_set_int(o, "items_mg", q_col(s, 3));
@@ -96,16 +106,19 @@ static json_t *boxes(struct db *db, const char *lot)
 
 static json_t *tasks(struct db *db, const char *lot)
 {
-    struct stmt *s = db_q(db, "SELECT t.task, t.worker, t.state, t.out_mg, coalesce(t.loss_mg, 0), coalesce((SELECT "
-                              "sum(r.mg) FROM task_return r WHERE r.task = t.task), 0), t.opened_ms FROM task t WHERE "
-                              "t.lot = ?1 ORDER BY t.event_seq LIMIT ?2");
+    struct stmt *s = db_q(
+        db,
+        "SELECT t.task, t.worker, t.state, t.out_mg, coalesce(t.loss_mg, 0), coalesce((SELECT "
+        "sum(r.mg) FROM task_return r WHERE r.task = t.task), 0), t.opened_ms FROM task t WHERE "
+        "t.lot = ?1 ORDER BY t.event_seq LIMIT ?2");
     json_t *a = json_array();
     q_int(q_text(s, 1, lot), 2, ROWS_MAX);
     while (q_step(s) == 1)
-        json_array_append_new(a, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "task", q_str(s, 0), "worker", q_str(s, 1),
-                                           "state", q_str(s, 2), "out_mg", (json_int_t)q_col(s, 3), "loss_mg",
-                                           (json_int_t)q_col(s, 4), "back_mg", (json_int_t)q_col(s, 5), "opened_ms",
-                                           (json_int_t)q_col(s, 6)));
+        json_array_append_new(
+            a, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "task", q_str(s, 0), "worker",
+                         q_str(s, 1), "state", q_str(s, 2), "out_mg", (json_int_t)q_col(s, 3),
+                         "loss_mg", (json_int_t)q_col(s, 4), "back_mg", (json_int_t)q_col(s, 5),
+                         "opened_ms", (json_int_t)q_col(s, 6)));
     q_done(s);
     return a;
 }
@@ -116,22 +129,23 @@ static json_t *edges(struct db *db, const char *sql, const char *key, const char
     json_t *a = json_array();
     q_text(s, 1, lot);
     while (q_step(s) == 1)
-        json_array_append_new(a, json_pack("{s:s,s:I,s:s}", key, q_str(s, 0), "mg", (json_int_t)q_col(s, 1), "via",
-                                           q_str(s, 2)));
+        json_array_append_new(a, json_pack("{s:s,s:I,s:s}", key, q_str(s, 0), "mg",
+                                           (json_int_t)q_col(s, 1), "via", q_str(s, 2)));
     q_done(s);
     return a;
 }
 
 static json_t *farms(struct db *db, const char *lot)
 {
-    struct stmt *s = db_q(db, "SELECT alias, farmer, ppm FROM lot_share WHERE lot = ?1 ORDER BY alias");
+    struct stmt *s =
+        db_q(db, "SELECT alias, farmer, ppm FROM lot_share WHERE lot = ?1 ORDER BY alias");
     json_t *a = json_array();
     char alias[24];
     q_text(s, 1, lot);
     while (q_step(s) == 1) {
         snprintf(alias, sizeof alias, "F%lld", (long long)q_col(s, 0));
-        json_array_append_new(a, json_pack("{s:s,s:s,s:I}", "alias", alias, "farmer", q_str(s, 1), "share_ppm",
-                                           (json_int_t)q_col(s, 2)));
+        json_array_append_new(a, json_pack("{s:s,s:s,s:I}", "alias", alias, "farmer", q_str(s, 1),
+                                           "share_ppm", (json_int_t)q_col(s, 2)));
     }
     q_done(s);
     return a;
@@ -139,7 +153,8 @@ static json_t *farms(struct db *db, const char *lot)
 
 static json_t *holds(struct db *db, const char *lot)
 {
-    struct stmt *s = db_q(db, "SELECT reason, at_ms, coalesce(released_ms, 0) FROM hold WHERE lot = ?1 ORDER BY event_seq");
+    struct stmt *s = db_q(db, "SELECT reason, at_ms, coalesce(released_ms, 0) FROM hold WHERE lot "
+                              "= ?1 ORDER BY event_seq");
     json_t *a = json_array();
     q_text(s, 1, lot);
     while (q_step(s) == 1) {
@@ -154,13 +169,15 @@ static json_t *holds(struct db *db, const char *lot)
 
 static json_t *event_list(struct db *db, const char *lot)
 {
-    struct stmt *s = db_q(db, "SELECT e.seq, e.kind, e.at_ms FROM lot_event x JOIN event e ON e.seq = x.event_seq WHERE "
-                              "x.lot = ?1 ORDER BY 1 LIMIT ?2");
+    struct stmt *s = db_q(
+        db,
+        "SELECT e.seq, e.kind, e.at_ms FROM lot_event x JOIN event e ON e.seq = x.event_seq WHERE "
+        "x.lot = ?1 ORDER BY 1 LIMIT ?2");
     json_t *a = json_array();
     q_int(q_text(s, 1, lot), 2, ROWS_MAX);
     while (q_step(s) == 1)
-        json_array_append_new(a, json_pack("{s:I,s:s,s:I}", "seq", (json_int_t)q_col(s, 0), "kind", q_str(s, 1), "at_ms",
-                                           (json_int_t)q_col(s, 2)));
+        json_array_append_new(a, json_pack("{s:I,s:s,s:I}", "seq", (json_int_t)q_col(s, 0), "kind",
+                                           q_str(s, 1), "at_ms", (json_int_t)q_col(s, 2)));
     q_done(s);
     return a;
 }
@@ -168,12 +185,14 @@ static json_t *event_list(struct db *db, const char *lot)
 /* The list's row, which carries the state that is shown. */
 static json_t *head_row(struct db *db, const struct ledger_lot *l)
 {
-    struct stmt *s = db_q(db, "WITH RECURSIVE up(lot) AS (VALUES(?1) UNION SELECT e.src FROM edge e JOIN up ON e.dst = "
-                              "up.lot) SELECT l.lot, l.kind, l.state, l.product, coalesce(p.name_zh, ''), "
-                              "coalesce(p.name_en, ''), l.mg, l.drawn_mg, l.net_mg, l.grade_code, l.recalled, EXISTS("
-                              "SELECT 1 FROM hold h WHERE h.released_ms IS NULL AND h.lot IN (SELECT lot FROM up)), "
-                              "coalesce(l.pieces, 0), l.opened_ms, (SELECT count(*) FROM lot_share s WHERE s.lot = "
-                              "l.lot) FROM lot l LEFT JOIN product p ON p.product = l.product WHERE l.lot = ?1");
+    struct stmt *s = db_q(
+        db,
+        "WITH RECURSIVE up(lot) AS (VALUES(?1) UNION SELECT e.src FROM edge e JOIN up ON e.dst = "
+        "up.lot) SELECT l.lot, l.kind, l.state, l.product, coalesce(p.name_zh, ''), "
+        "coalesce(p.name_en, ''), l.mg, l.drawn_mg, l.net_mg, l.grade_code, l.recalled, EXISTS("
+        "SELECT 1 FROM hold h WHERE h.released_ms IS NULL AND h.lot IN (SELECT lot FROM up)), "
+        "coalesce(l.pieces, 0), l.opened_ms, (SELECT count(*) FROM lot_share s WHERE s.lot = "
+        "l.lot) FROM lot l LEFT JOIN product p ON p.product = l.product WHERE l.lot = ?1");
     json_t *o = q_step(q_text(s, 1, l->lot)) == 1 ? list_row(s) : NULL;
     q_done(s);
     return o;
@@ -202,8 +221,9 @@ static int add_run(struct db *db, const struct ledger_lot *l, json_t *o, struct 
         return 0;
     int rc = run_get_no(db, l->run, &r, e);
     if (rc == 0)
-        json_object_set_new(o, "run", json_pack("{s:s,s:I,s:s,s:s}", "id", r.id, "run", (json_int_t)r.run, "line", r.line,
-                                                "state", r.state));
+        json_object_set_new(o, "run",
+                            json_pack("{s:s,s:I,s:s,s:s}", "id", r.id, "run", (json_int_t)r.run,
+                                      "line", r.line, "state", r.state));
     return rc;
 }
 
@@ -214,13 +234,14 @@ static int show_lot(struct db *db, const char *id, json_t **ret, struct err *e)
     if (rc < 0)
         return rc;
     json_t *o = head_row(db, &l);
-    json_t *more = json_pack("{s:s,s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "basis", facts_basis(db, &l), "unit",
-                             l.unit, "drawn_mg", (json_int_t)l.drawn_mg, "farms", farms(db, id), "weighings",
-                             weighings(db, id), "boxes", boxes(db, id), "tasks", tasks(db, id), "holds", holds(db, id),
-                             "events", event_list(db, id), "rule", facts_rule(db, &l), "from",
-                             edges(db, "SELECT src, mg, via FROM edge WHERE dst = ?1 ORDER BY event_seq, 1", "lot", id),
-                             "into",
-                             edges(db, "SELECT dst, mg, via FROM edge WHERE src = ?1 ORDER BY event_seq, 1", "lot", id));
+    json_t *more = json_pack(
+        "{s:s,s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "basis", facts_basis(db, &l), "unit",
+        l.unit, "drawn_mg", (json_int_t)l.drawn_mg, "farms", farms(db, id), "weighings",
+        weighings(db, id), "boxes", boxes(db, id), "tasks", tasks(db, id), "holds", holds(db, id),
+        "events", event_list(db, id), "rule", facts_rule(db, &l), "from",
+        edges(db, "SELECT src, mg, via FROM edge WHERE dst = ?1 ORDER BY event_seq, 1", "lot", id),
+        "into",
+        edges(db, "SELECT dst, mg, via FROM edge WHERE src = ?1 ORDER BY event_seq, 1", "lot", id));
     if (!o || !more)
         rc = err_set(e, ERR_DB, "lot %s cannot be read: %s", id, db_message(db));
     else
@@ -243,11 +264,13 @@ static int show_box(struct db *db, const char *id, json_t **ret, struct err *e)
     int rc = box_get(db, id, &b, e);
     if (rc < 0 || (rc = show_lot(db, b.lot, &lot, e)) < 0)
         return rc;
-    return step_answer(ret, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:I,s:o}", "id", b.box, "kind", "box",
-                                      "state", b.state, "net_mg", (json_int_t)b.net_mg, "items_mg",
-                                      (json_int_t)b.items_mg, "pieces", (json_int_t)b.pieces, "unknown",
-                                      (json_int_t)b.unknown, "packed_ms", (json_int_t)b.packed_ms, "seal", b.seal,
-                                      "weighing", b.weighing, "event_seq", (json_int_t)b.event_seq, "lot", lot),
+    return step_answer(ret,
+                       json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:I,s:o}", "id", b.box,
+                                 "kind", "box", "state", b.state, "net_mg", (json_int_t)b.net_mg,
+                                 "items_mg", (json_int_t)b.items_mg, "pieces", (json_int_t)b.pieces,
+                                 "unknown", (json_int_t)b.unknown, "packed_ms",
+                                 (json_int_t)b.packed_ms, "seal", b.seal, "weighing", b.weighing,
+                                 "event_seq", (json_int_t)b.event_seq, "lot", lot),
                        e);
 }
 

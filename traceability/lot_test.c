@@ -2,7 +2,9 @@
 #include "traceability/test_farm.h"
 #include "traceability/seal.h"
 
-static json_t *ask(struct farm *m, int (*question)(struct db *, const char *, json_t **, struct err *), const char *id)
+static json_t *ask(struct farm *m,
+                   int (*question)(struct db *, const char *, json_t **, struct err *),
+                   const char *id)
 {
     json_t *o = NULL;
     OK(question(store_db(m->f.s), id, &o, e));

@@ -10,7 +10,8 @@
 
 int command_coop_set(struct command_context *c, const json_t *args, json_t **ret, struct err *e)
 {
-    static const char *const names[] = {"name_zh", "name_en", "contact", "township_zh", "township_en"};
+    static const char *const names[] = {"name_zh", "name_en", "contact", "township_zh",
+                                        "township_en"};
     const char *text, *uscc;
     int64_t offset = json_int_or(args, "offset_min", 480);
     int rc = json_only(args, "name_zh|name_en|uscc|contact|township_zh|township_en|offset_min", e);
@@ -21,8 +22,9 @@ int command_coop_set(struct command_context *c, const json_t *args, json_t **ret
     if (rc < 0)
         return rc;
     if (uscc && !ident_uscc_ok(uscc))
-        return err_set(e, ERR_CHECK, "unified social credit code %s: its check character does not fit: copy it again",
-                       uscc);
+        return err_set(
+            e, ERR_CHECK,
+            "unified social credit code %s: its check character does not fit: copy it again", uscc);
     if (offset < -720 || offset > 840)
         return err_set(e, ERR_RANGE, "offset_min is minutes east of UTC, from -720 to 840");
     json_t *body = json_copy((json_t *)(uintptr_t)args);
@@ -35,13 +37,16 @@ int command_coop_set(struct command_context *c, const json_t *args, json_t **ret
 
 int apply_coop_set(struct db *db, const struct event *ev)
 {
-    struct stmt *s = db_q(db, "INSERT OR REPLACE INTO coop(one, name_zh, name_en, uscc, contact, township_zh, "
-                              "township_en, offset_min) VALUES(1,?1,?2,?3,?4,?5,?6,?7)");
-    return q_run(step_bind(s, ev, "name_zh|name_en|uscc|contact|township_zh|township_en|offset_min"));
+    struct stmt *s =
+        db_q(db, "INSERT OR REPLACE INTO coop(one, name_zh, name_en, uscc, contact, township_zh, "
+                 "township_en, offset_min) VALUES(1,?1,?2,?3,?4,?5,?6,?7)");
+    return q_run(
+        step_bind(s, ev, "name_zh|name_en|uscc|contact|township_zh|township_en|offset_min"));
 }
 
 /* Invariant 1. */
-static int add_party(struct command_context *c, const json_t *args, const char *kind, json_t **ret, struct err *e)
+static int add_party(struct command_context *c, const json_t *args, const char *kind, json_t **ret,
+                     struct err *e)
 {
     const char *name, *phone, *initials, *zh, *en, *plot;
     char pid[PEOPLE_PID_SIZE];
@@ -53,11 +58,12 @@ static int add_party(struct command_context *c, const json_t *args, const char *
         (rc = step_optional(args, "plot", 40, &plot, e)) < 0)
         return rc;
     if (!zh != !en)
-        return err_set(e, ERR_KEY, "give the township in both languages: township_zh and township_en");
+        return err_set(e, ERR_KEY,
+                       "give the township in both languages: township_zh and township_en");
     if ((rc = people_add(c->store, kind, name, phone, initials, pid, e)) < 0)
         return rc;
-    json_t *body = json_pack("{s:s,s:s,s:s*,s:s*,s:s*}", "pid", pid, "party", kind, "township_zh", zh,
-                             "township_en", en, "plot", plot);
+    json_t *body = json_pack("{s:s,s:s,s:s*,s:s*,s:s*}", "pid", pid, "party", kind, "township_zh",
+                             zh, "township_en", en, "plot", plot);
     rc = step_append(c, EVENT_PARTY_ADDED, body, NULL, e);
     return rc < 0 ? rc : step_answer(ret, json_pack("{s:s}", "pid", pid), e);
 }
@@ -79,7 +85,8 @@ int command_worker_add(struct command_context *c, const json_t *args, json_t **r
 
 int apply_party_added(struct db *db, const struct event *ev)
 {
-    struct stmt *s = db_q(db, "INSERT INTO party(pid, kind, township_zh, township_en, plot, event_seq) "
-                              "VALUES(?1,?2,?3,?4,?5,?6)");
+    struct stmt *s =
+        db_q(db, "INSERT INTO party(pid, kind, township_zh, township_en, plot, event_seq) "
+                 "VALUES(?1,?2,?3,?4,?5,?6)");
     return q_run(q_int(step_bind(s, ev, "pid|party|township_zh|township_en|plot"), 6, ev->seq));
 }

@@ -37,10 +37,12 @@ static int check_facts(const json_t *f, const char **sha, struct err *e)
     for (size_t i = 0; rc == 0 && i < sizeof words / sizeof words[0]; i++)
         rc = step_required(f, words[i], i < 2 ? 32 : 11, &text, e);
     if (rc < 0 || (rc = json_get_int(f, "version", 1, UINT32_MAX, &version, e)) < 0 ||
-        (rc = step_required(f, "sha256", 64, sha, e)) < 0 || (rc = step_optional(f, "text", TEXT_MAX, &text, e)) < 0)
+        (rc = step_required(f, "sha256", 64, sha, e)) < 0 ||
+        (rc = step_optional(f, "text", TEXT_MAX, &text, e)) < 0)
         return rc;
     if (strlen(*sha) != 64 || hex_parse(*sha, bytes, sizeof bytes) < 0)
-        return err_set(e, ERR_PARSE, "sha256 of rule set %s is no 64 hexadecimal digits", json_text_or(f, "ruleset", ""));
+        return err_set(e, ERR_PARSE, "sha256 of rule set %s is no 64 hexadecimal digits",
+                       json_text_or(f, "ruleset", ""));
     return check_grades(json_object_get(f, "grades"), e);
 }
 
@@ -49,7 +51,8 @@ int rule_ensure(struct command_context *c, const json_t *facts, uint32_t *ret, s
     struct db *db = store_db(c->store);
     const char *sha;
     if (!json_is_object(facts))
-        return err_set(e, ERR_KEY, "\"rules\" is missing: lotlined adds it from the crop file of the line");
+        return err_set(e, ERR_KEY,
+                       "\"rules\" is missing: lotlined adds it from the crop file of the line");
     int rc = check_facts(facts, &sha, e);
     if (rc < 0)
         return rc;
@@ -77,13 +80,16 @@ int rule_ensure(struct command_context *c, const json_t *facts, uint32_t *ret, s
 
 int apply_rule_registered(struct db *db, const struct event *ev)
 {
-    struct stmt *s = db_q(db, "INSERT INTO rule(rule, crop, ruleset, version, sha256, basis, event_seq) "
-                              "VALUES(?1,?2,?3,?4,?5,?6,?7)");
+    struct stmt *s =
+        db_q(db, "INSERT INTO rule(rule, crop, ruleset, version, sha256, basis, event_seq) "
+                 "VALUES(?1,?2,?3,?4,?5,?6,?7)");
     int rc = q_run(q_int(step_bind(s, ev, "rule|crop|ruleset|version|sha256|basis"), 7, ev->seq));
     const json_t *grades = json_object_get(ev->body, "grades");
     for (size_t i = 0; rc == 0 && i < json_array_size(grades); i++) {
         const json_t *g = json_array_get(grades, i);
-        s = db_q(db, "INSERT INTO rule_grade(rule, grade, code, name_zh, name_en) VALUES(?1,?2,?3,?4,?5)");
+        s = db_q(
+            db,
+            "INSERT INTO rule_grade(rule, grade, code, name_zh, name_en) VALUES(?1,?2,?3,?4,?5)");
         q_int(s, 1, step_int(ev, "rule"));
         q_int(s, 2, (int64_t)i + 1);
         q_text(s, 3, json_text_or(g, "code", ""));
@@ -96,7 +102,8 @@ int apply_rule_registered(struct db *db, const struct event *ev)
 
 static int read_grades(struct db *db, struct rule_facts *f)
 {
-    struct stmt *s = db_q(db, "SELECT grade, code, name_zh, name_en FROM rule_grade WHERE rule = ?1 ORDER BY grade");
+    struct stmt *s = db_q(
+        db, "SELECT grade, code, name_zh, name_en FROM rule_grade WHERE rule = ?1 ORDER BY grade");
     int rc;
     q_int(s, 1, f->rule);
     while ((rc = q_step(s)) == 1) {
@@ -115,7 +122,8 @@ static int read_grades(struct db *db, struct rule_facts *f)
 int rule_get(struct db *db, uint32_t rule, struct rule_facts *ret, struct err *e)
 {
     struct rule_facts f = {.rule = rule, .grade[0] = {"-", "未分级", "not graded"}};
-    struct stmt *s = db_q(db, "SELECT crop, ruleset, version, sha256, basis FROM rule WHERE rule = ?1");
+    struct stmt *s =
+        db_q(db, "SELECT crop, ruleset, version, sha256, basis FROM rule WHERE rule = ?1");
     int rc = q_one(q_int(s, 1, rule));
     if (rc < 0)
         return err_set(e, rc, "no rule set number %u is registered", rule);

@@ -1,7 +1,8 @@
 /* Sort runs (contract: run.h).  way: 11/12 a run's lots, from start to close
  * Main thread of lotlined.
  *
- * 1. One run at a time governs a line; its first item opens a segment (core), which says from where on.
+ * 1. One run at a time governs a line; its first item opens a segment (core), which says from where
+ * on.
  * 2. Inputs are drawn whole when the run starts: what is on the belt is no stock any more.
  * 3. A run closes on what the outcome ring said. While items are on their way it is "stopping". */
 #include "traceability/run.h"
@@ -24,7 +25,8 @@ static int read_run(struct stmt *s, const char *id, struct run_row *ret, struct 
     struct run_row r = {0};
     int rc = q_one(s);
     if (rc < 0)
-        return err_set(e, rc, "no run %.20s: runs are numbered R and the date, or plainly 1, 2, 3", id);
+        return err_set(e, rc, "no run %.20s: runs are numbered R and the date, or plainly 1, 2, 3",
+                       id);
     r.run = (uint32_t)q_col(s, 0);
     STEP_COPY(r.id, s, 1);
     STEP_COPY(r.line, s, 2);
@@ -43,14 +45,16 @@ static int read_run(struct stmt *s, const char *id, struct run_row *ret, struct 
     return 0;
 }
 
-#define RUN_COLUMNS                                                                                        \
-    "SELECT run, id, line, product, rule, state, rework, in_mg, started_ms, stopped_ms, closed_ms, "       \
+#define RUN_COLUMNS                                                                                \
+    "SELECT run, id, line, product, rule, state, rework, in_mg, started_ms, stopped_ms, "          \
+    "closed_ms, "                                                                                  \
     "unknown_mg, unknown_pieces FROM run WHERE "
 
 int run_get(struct db *db, const char *id, struct run_row *ret, struct err *e)
 {
-    return read_run(q_text(db_q(db, RUN_COLUMNS "id = ?1 OR run = CAST(?1 AS INTEGER) AND run = ?1"), 1, id), id, ret,
-                    e);
+    return read_run(
+        q_text(db_q(db, RUN_COLUMNS "id = ?1 OR run = CAST(?1 AS INTEGER) AND run = ?1"), 1, id),
+        id, ret, e);
 }
 
 int run_of_args(struct db *db, const json_t *args, struct run_row *ret, struct err *e)
@@ -97,7 +101,8 @@ static int crop_of(struct db *db, const char *product, char ret[33], struct err 
     return 0;
 }
 
-static int check_input(struct db *db, const char *lot, const char *crop, int64_t *ret_mg, struct err *e)
+static int check_input(struct db *db, const char *lot, const char *crop, int64_t *ret_mg,
+                       struct err *e)
 {
     struct ledger_lot l;
     char own[33];
@@ -113,15 +118,16 @@ static int check_input(struct db *db, const char *lot, const char *crop, int64_t
     if ((rc = ledger_free_to_use(db, lot, e)) < 0 || (rc = crop_of(db, l.product, own, e)) < 0)
         return rc;
     if (strcmp(own, crop))
-        return err_set(e, ERR_STATE, "lot %s is %s and the rules are for %s: take another line or crop file", lot, own,
-                       crop);
+        return err_set(e, ERR_STATE,
+                       "lot %s is %s and the rules are for %s: take another line or crop file", lot,
+                       own, crop);
     *ret_mg = ledger_on_hand(&l);
     return 0;
 }
 
 /* The inputs as [{lot, mg}…] and their sum. */
-static int read_inputs(struct db *db, const json_t *lots, const char *crop, json_t **ret, int64_t *ret_mg,
-                       struct err *e)
+static int read_inputs(struct db *db, const json_t *lots, const char *crop, json_t **ret,
+                       int64_t *ret_mg, struct err *e)
 {
     size_t n = json_array_size(lots);
     json_t *a = json_array(), *seen = json_object();
@@ -163,7 +169,8 @@ static int line_is_free(struct db *db, const char *line, struct err *e)
 }
 
 /* Numbers of run, graded lots and rework lot into the event's body. */
-static int mint_lots(struct command_context *c, const struct rule_facts *r, json_t *body, struct err *e)
+static int mint_lots(struct command_context *c, const struct rule_facts *r, json_t *body,
+                     struct err *e)
 {
     struct ident_mint m;
     char id[IDENT_LOT_SIZE];
@@ -173,7 +180,8 @@ static int mint_lots(struct command_context *c, const struct rule_facts *r, json
         step_set_text(body, "id", id);
     for (uint32_t g = 1; rc == 0 && g <= r->grades; g++)
         if ((rc = ident_lot(&m, IDENT_GRADED, id, e)) == 0)
-            json_array_append_new(outs, json_pack("{s:i,s:s,s:s}", "grade", (int)g, "code", r->grade[g].code, "lot", id));
+            json_array_append_new(outs, json_pack("{s:i,s:s,s:s}", "grade", (int)g, "code",
+                                                  r->grade[g].code, "lot", id));
     if (rc == 0 && (rc = ident_lot(&m, IDENT_REWORK, id, e)) == 0)
         step_set_text(body, "rework", id);
     json_object_set_new(body, "outs", outs);
@@ -204,16 +212,16 @@ int command_run_start(struct command_context *c, const json_t *args, json_t **re
     int rc = json_only(args, "line|lots|product|rules", e);
     if (rc < 0 || (rc = step_required(args, "line", 24, &line, e)) < 0 ||
         (rc = step_required(args, "product", 32, &product, e)) < 0 ||
-        (rc = totals_newest(db, line, &line_no, &out_from, e)) < 0 || (rc = line_is_free(db, line, e)) < 0 ||
-        (rc = crop_of(db, product, crop, e)) < 0)
+        (rc = totals_newest(db, line, &line_no, &out_from, e)) < 0 ||
+        (rc = line_is_free(db, line, e)) < 0 || (rc = crop_of(db, product, crop, e)) < 0)
         return rc;
     if (rules && strcmp(json_text_or(rules, "crop", crop), crop))
-        return err_set(e, ERR_STATE, "product %s is %s and the rules of line %s are for %s", product, crop, line,
-                       json_text_or(rules, "crop", ""));
+        return err_set(e, ERR_STATE, "product %s is %s and the rules of line %s are for %s",
+                       product, crop, line, json_text_or(rules, "crop", ""));
     if ((rc = read_inputs(db, json_object_get(args, "lots"), crop, &lots, &in_mg, e)) < 0)
         return rc;
-    json_t *body = json_pack("{s:s,s:s,s:o,s:I,s:I}", "line", line, "product", product, "lots", lots, "in_mg",
-                             (json_int_t)in_mg, "out_from", (json_int_t)out_from);
+    json_t *body = json_pack("{s:s,s:s,s:o,s:I,s:I}", "line", line, "product", product, "lots",
+                             lots, "in_mg", (json_int_t)in_mg, "out_from", (json_int_t)out_from);
     if ((rc = rule_ensure(c, rules, &rule, e)) == 0 && (rc = rule_get(db, rule, &r, e)) == 0 &&
         (rc = next_run(db, &run, e)) == 0 && (rc = mint_lots(c, &r, body, e)) == 0) {
         step_set_int(body, "run", run);
@@ -221,9 +229,11 @@ int command_run_start(struct command_context *c, const json_t *args, json_t **re
         rc = step_append(c, EVENT_RUN_STARTED, json_incref(body), NULL, e);
     }
     if (rc == 0)
-        rc = step_answer(ret, json_pack("{s:I,s:O,s:i,s:O,s:O}", "run", (json_int_t)run, "id",
-                                        json_object_get(body, "id"), "rule", (int)rule, "outs",
-                                        json_object_get(body, "outs"), "rework", json_object_get(body, "rework")),
+        rc = step_answer(ret,
+                         json_pack("{s:I,s:O,s:i,s:O,s:O}", "run", (json_int_t)run, "id",
+                                   json_object_get(body, "id"), "rule", (int)rule, "outs",
+                                   json_object_get(body, "outs"), "rework",
+                                   json_object_get(body, "rework")),
                          e);
     json_decref(body);
     return rc;
@@ -235,13 +245,15 @@ static int apply_input(struct db *db, const struct event *ev, const json_t *in)
     int64_t mg = json_int_or(in, "mg", 0);
     struct stmt *s = db_q(db, "INSERT INTO run_input(run, lot, mg) VALUES(?1,?2,?3)");
     int rc = q_run(q_int(q_text(q_int(s, 1, step_int(ev, "run")), 2, lot), 3, mg));
-    if (rc < 0 || (rc = ledger_draw(db, lot, mg)) < 0 || (rc = ledger_state(db, lot, "used", ev->at)) < 0)
+    if (rc < 0 || (rc = ledger_draw(db, lot, mg)) < 0 ||
+        (rc = ledger_state(db, lot, "used", ev->at)) < 0)
         return rc;
     return ledger_note(db, lot, ev->seq);
 }
 
 /* One output lot: its row, its shares, and an edge from every input, still without mass. */
-static int apply_output(struct db *db, const struct event *ev, uint32_t grade, const char *code, const char *lot)
+static int apply_output(struct db *db, const struct event *ev, uint32_t grade, const char *code,
+                        const char *lot)
 {
     const json_t *in, *lots = json_object_get(ev->body, "lots");
     struct ledger_lot l = {.state = "open", .unit = "MGM", .grade = grade};
@@ -258,7 +270,8 @@ static int apply_output(struct db *db, const struct event *ev, uint32_t grade, c
         rc = q_run(q_text(q_int(q_int(s, 1, l.run), 2, grade), 3, lot));
     if (rc == 0)
         rc = ledger_share_run(db, l.run, lot);
-    json_array_foreach(lots, i, in) {
+    json_array_foreach(lots, i, in)
+    {
         if (rc == 0)
             rc = ledger_edge(db, json_text_or(in, "lot", ""), lot, step_text(ev, "id"), 0, ev->seq);
     }
@@ -267,22 +280,26 @@ static int apply_output(struct db *db, const struct event *ev, uint32_t grade, c
 
 int apply_run_started(struct db *db, const struct event *ev)
 {
-    const json_t *lots = json_object_get(ev->body, "lots"), *outs = json_object_get(ev->body, "outs"), *o;
+    const json_t *lots = json_object_get(ev->body, "lots"),
+                 *outs = json_object_get(ev->body, "outs"), *o;
     size_t i;
-    struct stmt *s = db_q(db, "INSERT INTO run(run, id, line, product, rule, state, rework, in_mg, out_from, "
-                              "started_ms, event_seq) VALUES(?1,?2,?3,?4,?5,'starting',?6,?7,?8,?9,?10)");
+    struct stmt *s =
+        db_q(db, "INSERT INTO run(run, id, line, product, rule, state, rework, in_mg, out_from, "
+                 "started_ms, event_seq) VALUES(?1,?2,?3,?4,?5,'starting',?6,?7,?8,?9,?10)");
     step_bind(s, ev, "run|id|line|product|rule|rework|in_mg|out_from");
     int rc = q_run(q_int(q_int(s, 9, ev->at.ms), 10, ev->seq));
     if (rc == 0)
         rc = ident_note(db, step_text(ev, "id"));
-    json_array_foreach(lots, i, o) {
+    json_array_foreach(lots, i, o)
+    {
         if (rc == 0)
             rc = apply_input(db, ev, o);
     }
-    json_array_foreach(outs, i, o) {
+    json_array_foreach(outs, i, o)
+    {
         if (rc == 0)
-            rc = apply_output(db, ev, (uint32_t)json_int_or(o, "grade", 0), json_text_or(o, "code", ""),
-                              json_text_or(o, "lot", ""));
+            rc = apply_output(db, ev, (uint32_t)json_int_or(o, "grade", 0),
+                              json_text_or(o, "code", ""), json_text_or(o, "lot", ""));
     }
     return rc < 0 ? rc : apply_output(db, ev, 0, "rework", step_text(ev, "rework"));
 }

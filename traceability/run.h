@@ -19,7 +19,8 @@ struct run_row {
 };
 /* By id ("R261124-A0018") or by number as text ("7"). ERR_NOT_FOUND says what to compare. */
 int run_get(struct db *db, const char *id, struct run_row *ret, struct err *e);
-int run_of_args(struct db *db, const json_t *args, struct run_row *ret, struct err *e); /* its "run" */
+int run_of_args(struct db *db, const json_t *args, struct run_row *ret,
+                struct err *e); /* its "run" */
 int run_get_no(struct db *db, uint32_t run, struct run_row *ret, struct err *e);
 int run_grade_lot(struct db *db, uint32_t run, uint32_t grade, char ret_lot[21], struct err *e);
 

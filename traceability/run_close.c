@@ -25,8 +25,9 @@ static json_t *closing_outs(struct db *db, uint32_t run, const struct totals *t)
     while ((rc = q_step(s)) == 1) {
         uint64_t g = (uint64_t)q_col(s, 0);
         struct run_sum sum = g <= RULE_GRADES_MAX ? t->grade[g] : (struct run_sum){0, 0};
-        json_array_append_new(a, json_pack("{s:I,s:s,s:I,s:I}", "grade", (json_int_t)g, "lot", q_str(s, 1), "pieces",
-                                           (json_int_t)sum.pieces, "mg", (json_int_t)sum.mg));
+        json_array_append_new(a, json_pack("{s:I,s:s,s:I,s:I}", "grade", (json_int_t)g, "lot",
+                                           q_str(s, 1), "pieces", (json_int_t)sum.pieces, "mg",
+                                           (json_int_t)sum.mg));
     }
     q_done(s);
     if (rc == 0)
@@ -36,7 +37,8 @@ static json_t *closing_outs(struct db *db, uint32_t run, const struct totals *t)
 }
 
 /* lot.graded of every grade that got something. */
-static int tell_grades(struct command_context *c, const json_t *outs, const struct graded_sums *sums, struct err *e)
+static int tell_grades(struct command_context *c, const json_t *outs,
+                       const struct graded_sums *sums, struct err *e)
 {
     const json_t *o;
     size_t i;
@@ -51,37 +53,43 @@ static int tell_grades(struct command_context *c, const json_t *outs, const stru
     return 0;
 }
 
-static int close_run(struct command_context *c, const struct run_row *r, json_t **ret, struct err *e)
+static int close_run(struct command_context *c, const struct run_row *r, json_t **ret,
+                     struct err *e)
 {
     struct db *db = store_db(c->store);
     struct totals t;
-    int rc = item_blocks(c->store, mono_now(), true, e); /* so that lot.graded names all its evidence */
+    int rc =
+        item_blocks(c->store, mono_now(), true, e); /* so that lot.graded names all its evidence */
     if (rc < 0 || (rc = totals_run(db, r->run, &t, e)) < 0)
         return rc;
     int64_t out_mg = t.items.mg - t.unknown.mg;
     json_t *outs = closing_outs(db, r->run, &t);
-    json_t *body = json_pack("{s:I,s:s,s:s,s:o,s:I,s:I,s:{s:I,s:I},s:{s:I,s:I},s:I}", "run", (json_int_t)r->run, "id",
-                             r->id, "line", r->line, "outs", outs, "in_mg", (json_int_t)r->in_mg, "out_mg",
-                             (json_int_t)out_mg, "items", "pieces", (json_int_t)t.items.pieces, "mg",
-                             (json_int_t)t.items.mg, "unknown", "pieces", (json_int_t)t.unknown.pieces, "mg",
+    json_t *body = json_pack("{s:I,s:s,s:s,s:o,s:I,s:I,s:{s:I,s:I},s:{s:I,s:I},s:I}", "run",
+                             (json_int_t)r->run, "id", r->id, "line", r->line, "outs", outs,
+                             "in_mg", (json_int_t)r->in_mg, "out_mg", (json_int_t)out_mg, "items",
+                             "pieces", (json_int_t)t.items.pieces, "mg", (json_int_t)t.items.mg,
+                             "unknown", "pieces", (json_int_t)t.unknown.pieces, "mg",
                              (json_int_t)t.unknown.mg, "no_weight", (json_int_t)t.no_weight);
     rc = step_append(c, EVENT_RUN_CLOSED, json_incref(body), NULL, e);
     struct graded_sums sums = {"line", r->in_mg, out_mg, r->in_mg - out_mg};
     if (rc == 0)
         rc = tell_grades(c, json_object_get(body, "outs"), &sums, e);
     if (rc == 0)
-        rc = step_answer(ret, json_pack("{s:s,s:I,s:s,s:O,s:O,s:O}", "id", r->id, "run", (json_int_t)r->run, "state",
-                                        "closed", "outs", json_object_get(body, "outs"), "items",
-                                        json_object_get(body, "items"), "unknown", json_object_get(body, "unknown")),
-                         e);
+        rc = step_answer(
+            ret,
+            json_pack("{s:s,s:I,s:s,s:O,s:O,s:O}", "id", r->id, "run", (json_int_t)r->run, "state",
+                      "closed", "outs", json_object_get(body, "outs"), "items",
+                      json_object_get(body, "items"), "unknown", json_object_get(body, "unknown")),
+            e);
     json_decref(body);
     return rc;
 }
 
 static int answer_stopping(const struct run_row *r, int64_t in_flight, json_t **ret, struct err *e)
 {
-    return step_answer(ret, json_pack("{s:s,s:I,s:s,s:I}", "id", r->id, "run", (json_int_t)r->run, "state", "stopping",
-                                      "in_flight", (json_int_t)in_flight),
+    return step_answer(ret,
+                       json_pack("{s:s,s:I,s:s,s:I}", "id", r->id, "run", (json_int_t)r->run,
+                                 "state", "stopping", "in_flight", (json_int_t)in_flight),
                        e);
 }
 
@@ -100,10 +108,11 @@ int command_run_stop(struct command_context *c, const json_t *args, json_t **ret
     bool waited = r.stopped_ms && wall_now().ms - r.stopped_ms > FLIGHT_MS;
     if (in_flight == 0 || waited)
         return close_run(c, &r, ret, e);
-    if (!r.stopped_ms && (rc = step_append(c, EVENT_RUN_STOPPED,
-                                           json_pack("{s:I,s:s,s:I}", "run", (json_int_t)r.run, "id", r.id, "in_flight",
-                                                     (json_int_t)in_flight),
-                                           NULL, e)) < 0)
+    if (!r.stopped_ms &&
+        (rc = step_append(c, EVENT_RUN_STOPPED,
+                          json_pack("{s:I,s:s,s:I}", "run", (json_int_t)r.run, "id", r.id,
+                                    "in_flight", (json_int_t)in_flight),
+                          NULL, e)) < 0)
         return rc;
     return answer_stopping(&r, in_flight, ret, e);
 }
@@ -130,7 +139,8 @@ int run_settle(struct store *st, struct wall now, struct err *e)
     uint32_t runs[64];
     size_t n = 0;
     int rc;
-    struct stmt *s = db_q(store_db(st), "SELECT run FROM run WHERE state = 'stopping' ORDER BY run LIMIT 64");
+    struct stmt *s =
+        db_q(store_db(st), "SELECT run FROM run WHERE state = 'stopping' ORDER BY run LIMIT 64");
     while ((rc = q_step(s)) == 1 && n < sizeof runs / sizeof runs[0])
         runs[n++] = (uint32_t)q_col(s, 0);
     q_done(s);
@@ -184,7 +194,8 @@ static int read_inputs(struct db *db, int64_t run, struct inputs *in)
 }
 
 /* Invariant 2. */
-static int apply_closed_lot(struct db *db, const struct event *ev, const struct inputs *in, const json_t *out)
+static int apply_closed_lot(struct db *db, const struct event *ev, const struct inputs *in,
+                            const json_t *out)
 {
     const char *lot = json_text_or(out, "lot", "");
     int64_t mg = json_int_or(out, "mg", 0);
@@ -203,11 +214,14 @@ static int apply_closed_lot(struct db *db, const struct event *ev, const struct 
 
 int apply_run_closed(struct db *db, const struct event *ev)
 {
-    const json_t *out, *outs = json_object_get(ev->body, "outs"), *unknown = json_object_get(ev->body, "unknown");
+    const json_t *out, *outs = json_object_get(ev->body, "outs"),
+                       *unknown = json_object_get(ev->body, "unknown");
     struct inputs in = {0};
     size_t i;
-    struct stmt *s = db_q(db, "UPDATE run SET state = 'closed', closed_ms = ?2, unknown_mg = ?3, unknown_pieces = ?4, "
-                              "closed_seq = ?5 WHERE run = ?1");
+    struct stmt *s = db_q(
+        db,
+        "UPDATE run SET state = 'closed', closed_ms = ?2, unknown_mg = ?3, unknown_pieces = ?4, "
+        "closed_seq = ?5 WHERE run = ?1");
     q_int(step_bind(s, ev, "run"), 2, ev->at.ms);
     q_int(q_int(s, 3, json_int_or(unknown, "mg", 0)), 4, json_int_or(unknown, "pieces", 0));
     int rc = q_run(q_int(s, 5, ev->seq));
@@ -224,7 +238,8 @@ int apply_run_closed(struct db *db, const struct event *ev)
 
 /* ---- calibration: a sample by hand, for rules that grade by a proxy ---- */
 
-int command_run_calibrate(struct command_context *c, const json_t *args, json_t **ret, struct err *e)
+int command_run_calibrate(struct command_context *c, const json_t *args, json_t **ret,
+                          struct err *e)
 {
     const char *detail;
     int64_t pieces, mg;
@@ -232,18 +247,22 @@ int command_run_calibrate(struct command_context *c, const json_t *args, json_t 
     int rc = json_only(args, "run|pieces|weighed_mg|detail", e);
     if (rc < 0 || (rc = json_get_int(args, "pieces", 1, 1000000, &pieces, e)) < 0 ||
         (rc = json_get_int(args, "weighed_mg", 1, INT64_C(1000000000000), &mg, e)) < 0 ||
-        (rc = step_reason(c, args, "detail", 400, &detail, e)) < 0 || (rc = run_of_args(store_db(c->store), args, &r, e)) < 0)
+        (rc = step_reason(c, args, "detail", 400, &detail, e)) < 0 ||
+        (rc = run_of_args(store_db(c->store), args, &r, e)) < 0)
         return rc;
     rc = step_append(c, EVENT_RUN_CALIBRATED,
-                     json_pack("{s:I,s:s,s:I,s:I,s:s}", "run", (json_int_t)r.run, "id", r.id, "pieces",
-                               (json_int_t)pieces, "weighed_mg", (json_int_t)mg, "detail", detail),
+                     json_pack("{s:I,s:s,s:I,s:I,s:s}", "run", (json_int_t)r.run, "id", r.id,
+                               "pieces", (json_int_t)pieces, "weighed_mg", (json_int_t)mg, "detail",
+                               detail),
                      NULL, e);
     return rc < 0 ? rc : step_answer(ret, json_pack("{s:s,s:b}", "id", r.id, "ok", 1), e);
 }
 
 int apply_run_calibrated(struct db *db, const struct event *ev)
 {
-    struct stmt *s = db_q(db, "INSERT INTO run_calibration(run, pieces, weighed_mg, detail, at_ms, event_seq) "
-                              "VALUES(?1,?2,?3,?4,?5,?6)");
-    return q_run(q_int(q_int(step_bind(s, ev, "run|pieces|weighed_mg|detail"), 5, ev->at.ms), 6, ev->seq));
+    struct stmt *s =
+        db_q(db, "INSERT INTO run_calibration(run, pieces, weighed_mg, detail, at_ms, event_seq) "
+                 "VALUES(?1,?2,?3,?4,?5,?6)");
+    return q_run(
+        q_int(q_int(step_bind(s, ev, "run|pieces|weighed_mg|detail"), 5, ev->at.ms), 6, ev->seq));
 }

@@ -1,4 +1,5 @@
-/* Runs: what starts, what stops, what the outcome ring makes of the items, and where the mass went. */
+/* Runs: what starts, what stops, what the outcome ring makes of the items, and where the mass went.
+ */
 #include "traceability/test_farm.h"
 #include "traceability/run_state.h"
 #include "traceability/totals.h"
@@ -15,10 +16,11 @@ static int64_t line_mg(const json_t *o, const char *key)
     return json_int_or(json_object_get(o, key), "mg", -1);
 }
 
-static void start_no(struct farm *m, int code, const char *says, json_t *lots, const char *product, const char *crop)
+static void start_no(struct farm *m, int code, const char *says, json_t *lots, const char *product,
+                     const char *crop)
 {
-    farm_no(m, code, says, "run.start", "{s:s,s:s,s:o,s:o}", "line", "a", "product", product, "lots", lots, "rules",
-            farm_rules(crop));
+    farm_no(m, code, says, "run.start", "{s:s,s:s,s:o,s:o}", "line", "a", "product", product,
+            "lots", lots, "rules", farm_rules(crop));
 }
 
 static void what_may_not_start(void **state)
@@ -28,18 +30,22 @@ static void what_may_not_start(void **state)
     char one[IDENT_LOT_SIZE], two[IDENT_LOT_SIZE], empty[IDENT_LOT_SIZE], open[IDENT_LOT_SIZE];
     farm_lot(m, m->farmer1, 5000000, one);
     farm_lot(m, m->farmer2, 5000000, two);
-    farm_text(farm_do(m, "lot.open", "{s:s,s:s}", "farmer", m->farmer1, "product", "codonopsis-lu"), "lot", open, sizeof open);
-    farm_text(farm_do(m, "lot.open", "{s:s,s:s}", "farmer", m->farmer1, "product", "codonopsis-lu"), "lot", empty, sizeof empty);
+    farm_text(farm_do(m, "lot.open", "{s:s,s:s}", "farmer", m->farmer1, "product", "codonopsis-lu"),
+              "lot", open, sizeof open);
+    farm_text(farm_do(m, "lot.open", "{s:s,s:s}", "farmer", m->farmer1, "product", "codonopsis-lu"),
+              "lot", empty, sizeof empty);
     farm_ok(m, "lot.close", "{s:s}", "lot", empty);
     start_no(m, ERR_STATE, "lot.close", json_pack("[s]", open), "codonopsis-lu", "codonopsis");
     start_no(m, ERR_STATE, "holds nothing", json_pack("[s]", empty), "codonopsis-lu", "codonopsis");
     start_no(m, ERR_RANGE, "twice", json_pack("[s,s]", one, one), "codonopsis-lu", "codonopsis");
     start_no(m, ERR_RANGE, "1 to 200 lots", json_array(), "codonopsis-lu", "codonopsis");
     start_no(m, ERR_NOT_FOUND, "product.add", json_pack("[s]", one), "ginger", "codonopsis");
-    start_no(m, ERR_STATE, "rules of line a are for zucchini", json_pack("[s]", one), "codonopsis-lu", "zucchini");
-    farm_no(m, ERR_KEY, "crop file", "run.start", "{s:s,s:s,s:[s]}", "line", "a", "product", "codonopsis-lu", "lots", one);
-    farm_no(m, ERR_NOT_FOUND, "configuration", "run.start", "{s:s,s:s,s:[s],s:o}", "line", "z", "product", "codonopsis-lu",
-            "lots", one, "rules", farm_rules("codonopsis"));
+    start_no(m, ERR_STATE, "rules of line a are for zucchini", json_pack("[s]", one),
+             "codonopsis-lu", "zucchini");
+    farm_no(m, ERR_KEY, "crop file", "run.start", "{s:s,s:s,s:[s]}", "line", "a", "product",
+            "codonopsis-lu", "lots", one);
+    farm_no(m, ERR_NOT_FOUND, "configuration", "run.start", "{s:s,s:s,s:[s],s:o}", "line", "z",
+            "product", "codonopsis-lu", "lots", one, "rules", farm_rules("codonopsis"));
     farm_start_run(m, one, NULL, &r);
     start_no(m, ERR_STATE, "stop it first", json_pack("[s]", two), "codonopsis-lu", "codonopsis");
     farm_ok(m, "run.stop", "{s:i}", "run", 1);
@@ -60,7 +66,8 @@ static void a_rule_set_is_registered_once(void **state)
         farm_ok(m, "run.stop", "{s:s}", "run", r.id);
     }
     assert_int_equal(r.run, 2);
-    assert_int_equal(fix_number(store_db(m->f.s), "SELECT count(*) FROM event WHERE kind='rule.registered'"), 1);
+    assert_int_equal(
+        fix_number(store_db(m->f.s), "SELECT count(*) FROM event WHERE kind='rule.registered'"), 1);
 }
 
 /* Every way an item can end, each with a mass of its own, so that no two can be mistaken. */
@@ -71,10 +78,10 @@ static void every_item_counts_once(void **state)
     char lot[IDENT_LOT_SIZE];
     farm_lot(m, m->farmer1, 1111000, lot);
     farm_start_run(m, lot, NULL, &r);
-    farm_item(m, r.run, 1, 1000, 1, 1, 1);     /* as planned */
-    farm_item(m, r.run, 2, 10000, 2, 4, 2);    /* late: default outlet */
-    farm_item(m, r.run, 1, 100000, 1, 3, 3);   /* blocked: overflow */
-    farm_item(m, r.run, 0, 1000000, 4, 4, 1);  /* not graded */
+    farm_item(m, r.run, 1, 1000, 1, 1, 1);      /* as planned */
+    farm_item(m, r.run, 2, 10000, 2, 4, 2);     /* late: default outlet */
+    farm_item(m, r.run, 1, 100000, 1, 3, 3);    /* blocked: overflow */
+    farm_item(m, r.run, 0, 1000000, 4, 4, 1);   /* not graded */
     struct item it = fix_item(&m->f, ++m->seq); /* no usable weight, no outcome */
     it.run = r.run;
     it.net_mg = ITEM_NO_MG;
@@ -113,7 +120,12 @@ static void the_last_outcome_closes_a_stopping_run(void **state)
     start_no(m, ERR_STATE, "still stopping", json_pack("[s]", lot), "codonopsis-lu", "codonopsis");
     struct run_state rs;
     assert_int_equal(run_state_of(store_db(m->f.s), "a", &rs, NULL), ERR_NOT_FOUND);
-    struct outcome o = {.line = m->f.line, .epoch = m->f.epoch, .out = ++m->out, .seq = m->seq, .outlet = 1, .reason = 1};
+    struct outcome o = {.line = m->f.line,
+                        .epoch = m->f.epoch,
+                        .out = ++m->out,
+                        .seq = m->seq,
+                        .outlet = 1,
+                        .reason = 1};
     OK(outcome_append(m->f.s, &o, e));
     OK(run_settle(m->f.s, wall_now(), e));
     json_t *a = balance(m, "1");
@@ -175,12 +187,18 @@ static void edges_and_shares_add_up(void **state)
     farm_lot(m, m->farmer2, 4000000, two);
     farm_start_run(m, one, two, &r);
     for (int i = 0; i < 7; i++)
-        farm_item(m, r.run, (uint16_t)(i % 3 + 1), 33331 + i, (uint16_t)(i % 3 + 1), (uint16_t)(i % 3 + 1), 1);
+        farm_item(m, r.run, (uint16_t)(i % 3 + 1), 33331 + i, (uint16_t)(i % 3 + 1),
+                  (uint16_t)(i % 3 + 1), 1);
     farm_ok(m, "run.stop", "{s:s}", "run", r.id);
-    assert_int_equal(fix_number(store_db(m->f.s), "SELECT count(*) FROM lot l WHERE l.run = 1 AND l.mg <> (SELECT sum(mg) "
-                                                  "FROM edge e WHERE e.dst = l.lot)"), 0);
-    assert_int_equal(fix_number(store_db(m->f.s), "SELECT count(*) FROM lot l WHERE 1000000 <> (SELECT sum(ppm) FROM "
-                                                  "lot_share s WHERE s.lot = l.lot)"), 0);
+    assert_int_equal(
+        fix_number(store_db(m->f.s),
+                   "SELECT count(*) FROM lot l WHERE l.run = 1 AND l.mg <> (SELECT sum(mg) "
+                   "FROM edge e WHERE e.dst = l.lot)"),
+        0);
+    assert_int_equal(fix_number(store_db(m->f.s),
+                                "SELECT count(*) FROM lot l WHERE 1000000 <> (SELECT sum(ppm) FROM "
+                                "lot_share s WHERE s.lot = l.lot)"),
+                     0);
     /* rework is sorted again: shares go through it */
     farm_item(m, 0, 0, 1, 4, 4, 1);
     farm_rebuilds(m);
@@ -195,9 +213,10 @@ static void calibration_is_shown(void **state)
     farm_lot(m, m->farmer1, 50000, lot);
     farm_start_run(m, lot, NULL, &r);
     farm_item(m, r.run, 1, 50000, 1, 1, 1);
-    farm_no(m, ERR_RANGE, "pieces", "run.calibrate", "{s:s,s:i,s:i,s:s}", "run", r.id, "pieces", 0, "weighed_mg", 1, "detail", "x");
-    farm_ok(m, "run.calibrate", "{s:s,s:i,s:i,s:s}", "run", r.id, "pieces", 40, "weighed_mg", 2000000, "detail",
-            "calliper at the head: 38 of 40 in grade");
+    farm_no(m, ERR_RANGE, "pieces", "run.calibrate", "{s:s,s:i,s:i,s:s}", "run", r.id, "pieces", 0,
+            "weighed_mg", 1, "detail", "x");
+    farm_ok(m, "run.calibrate", "{s:s,s:i,s:i,s:s}", "run", r.id, "pieces", 40, "weighed_mg",
+            2000000, "detail", "calliper at the head: 38 of 40 in grade");
     farm_ok(m, "run.stop", "{s:s}", "run", r.id);
     OK(store_commit(m->f.s, e));
     OK(lot_public(store_db(m->f.s), r.grade[1], &o, e));
@@ -209,14 +228,10 @@ static void calibration_is_shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FARM_TEST(what_may_not_start),
-        FARM_TEST(a_rule_set_is_registered_once),
-        FARM_TEST(every_item_counts_once),
-        FARM_TEST(the_last_outcome_closes_a_stopping_run),
-        FARM_TEST(a_run_goes_on_over_epochs),
-        FARM_TEST(a_second_run_starts_where_the_first_ended),
-        FARM_TEST(edges_and_shares_add_up),
-        FARM_TEST(calibration_is_shown),
+        FARM_TEST(what_may_not_start),        FARM_TEST(a_rule_set_is_registered_once),
+        FARM_TEST(every_item_counts_once),    FARM_TEST(the_last_outcome_closes_a_stopping_run),
+        FARM_TEST(a_run_goes_on_over_epochs), FARM_TEST(a_second_run_starts_where_the_first_ended),
+        FARM_TEST(edges_and_shares_add_up),   FARM_TEST(calibration_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,12 +32,14 @@ static void read_row(struct stmt *s, struct scale_facts *f)
     f->d_mg = q_col(s, 8);
 }
 
-int scale_facts(struct db *db, const char *scale, struct wall at, struct scale_facts *ret, struct err *e)
+int scale_facts(struct db *db, const char *scale, struct wall at, struct scale_facts *ret,
+                struct err *e)
 {
     struct scale_facts f = {0};
     char day[7];
-    struct stmt *s = db_q(db, "SELECT role, class, serial, certificate, valid_until_ms, max_mg, min_mg, e_mg, "
-                              "d_mg FROM scale WHERE scale = ?1");
+    struct stmt *s =
+        db_q(db, "SELECT role, class, serial, certificate, valid_until_ms, max_mg, min_mg, e_mg, "
+                 "d_mg FROM scale WHERE scale = ?1");
     int rc = q_one(q_text(s, 1, scale));
     if (rc < 0)
         return err_set(e, rc, "scale %.32s is not in lotlined's configuration", scale);
@@ -46,7 +48,9 @@ int scale_facts(struct db *db, const char *scale, struct wall at, struct scale_f
     q_done(s);
     f.trade_static = strcmp(f.role, "static") == 0 && f.certificate[0] && f.valid_until_ms > at.ms;
     wall_yymmdd(at, ident_offset_min(db), day, sizeof day);
-    s = db_q(db, "SELECT ok FROM scale_check WHERE scale = ?1 AND day = ?2 ORDER BY event_seq DESC LIMIT 1");
+    s = db_q(
+        db,
+        "SELECT ok FROM scale_check WHERE scale = ?1 AND day = ?2 ORDER BY event_seq DESC LIMIT 1");
     rc = q_step(q_text(q_text(s, 1, scale), 2, day));
     if (rc == 1) {
         f.checked = q_col(s, 0) != 0;
@@ -64,26 +68,34 @@ int scale_may_credit(const struct scale_facts *f, struct wall at, struct err *e)
 {
     char until[32];
     if (strcmp(f->role, "static") != 0)
-        return err_set(e, ERR_STATE, "scale %s is no static trade scale (its role is %s): its weight credits nobody",
-                       f->scale, f->role);
+        return err_set(
+            e, ERR_STATE,
+            "scale %s is no static trade scale (its role is %s): its weight credits nobody",
+            f->scale, f->role);
     if (!f->certificate[0])
-        return err_set(e, ERR_STATE, "scale %s has no verification certificate: enter it in the configuration",
+        return err_set(e, ERR_STATE,
+                       "scale %s has no verification certificate: enter it in the configuration",
                        f->scale);
     if (f->valid_until_ms <= at.ms)
-        return err_set(e, ERR_STATE, "the certificate of scale %s ran out on %.10s: have it verified", f->scale,
+        return err_set(e, ERR_STATE,
+                       "the certificate of scale %s ran out on %.10s: have it verified", f->scale,
                        wall_utc((struct wall){f->valid_until_ms}, until, sizeof until));
     if (f->check_failed)
-        return err_set(e, ERR_STATE,
-                       "scale %s failed today's check-weights: clean it, zero it, check again (scale.check)", f->scale);
+        return err_set(
+            e, ERR_STATE,
+            "scale %s failed today's check-weights: clean it, zero it, check again (scale.check)",
+            f->scale);
     if (!f->checked)
-        return err_set(e, ERR_STATE, "scale %s has no check-weights of today: put them on and record scale.check",
+        return err_set(e, ERR_STATE,
+                       "scale %s has no check-weights of today: put them on and record scale.check",
                        f->scale);
     return 0;
 }
 
 int station_last_placement(struct db *db, const char *station, uint32_t *ret, struct err *e)
 {
-    struct stmt *s = db_q(db, "SELECT coalesce(max(placement), 0) FROM weighing WHERE station = ?1");
+    struct stmt *s =
+        db_q(db, "SELECT coalesce(max(placement), 0) FROM weighing WHERE station = ?1");
     int rc = q_one(q_text(s, 1, station));
     if (rc < 0)
         return err_set(e, rc, "the placements of station %s cannot be read", station);
@@ -104,8 +116,9 @@ static bool configured_so(struct db *db, const json_t *args)
            strcmp(f.serial, json_text_or(args, "serial", "")) == 0 &&
            strcmp(f.certificate, json_text_or(args, "certificate", "")) == 0 &&
            f.valid_until_ms == json_int_or(args, "valid_until_ms", 0) &&
-           f.max_mg == json_int_or(args, "max_mg", 0) && f.min_mg == json_int_or(args, "min_mg", 0) &&
-           f.e_mg == json_int_or(args, "e_mg", 0) && f.d_mg == json_int_or(args, "d_mg", 0);
+           f.max_mg == json_int_or(args, "max_mg", 0) &&
+           f.min_mg == json_int_or(args, "min_mg", 0) && f.e_mg == json_int_or(args, "e_mg", 0) &&
+           f.d_mg == json_int_or(args, "d_mg", 0);
 }
 
 static int scale_args(const json_t *args, const char **scale, struct err *e)
@@ -120,7 +133,8 @@ static int scale_args(const json_t *args, const char **scale, struct err *e)
     } texts[] = {{"class", 7}, {"serial", 40}, {"certificate", 40}};
     const char *role, *text;
     int64_t v;
-    int rc = json_only(args, "scale|role|class|serial|certificate|valid_until_ms|max_mg|min_mg|e_mg|d_mg", e);
+    int rc = json_only(
+        args, "scale|role|class|serial|certificate|valid_until_ms|max_mg|min_mg|e_mg|d_mg", e);
     if (rc < 0 || (rc = step_required(args, "scale", 32, scale, e)) < 0 ||
         (rc = step_required(args, "role", 11, &role, e)) < 0)
         return rc;
@@ -133,7 +147,8 @@ static int scale_args(const json_t *args, const char **scale, struct err *e)
     return rc;
 }
 
-int command_scale_configure(struct command_context *c, const json_t *args, json_t **ret, struct err *e)
+int command_scale_configure(struct command_context *c, const json_t *args, json_t **ret,
+                            struct err *e)
 {
     const char *scale;
     int rc = scale_args(args, &scale, e);
@@ -147,14 +162,16 @@ int command_scale_configure(struct command_context *c, const json_t *args, json_
             step_set_text(body, texts[i], json_text_or(args, texts[i], ""));
         rc = step_append(c, EVENT_SCALE_CONFIGURED, body, NULL, e);
     }
-    return rc < 0 ? rc : step_answer(ret, json_pack("{s:s,s:b}", "scale", scale, "changed", !same), e);
+    return rc < 0 ? rc
+                  : step_answer(ret, json_pack("{s:s,s:b}", "scale", scale, "changed", !same), e);
 }
 
 int apply_scale_configured(struct db *db, const struct event *ev)
 {
-    struct stmt *s = db_q(db, "INSERT OR REPLACE INTO scale(scale, role, class, serial, certificate, "
-                              "valid_until_ms, max_mg, min_mg, e_mg, d_mg, event_seq) "
-                              "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)");
+    struct stmt *s =
+        db_q(db, "INSERT OR REPLACE INTO scale(scale, role, class, serial, certificate, "
+                 "valid_until_ms, max_mg, min_mg, e_mg, d_mg, event_seq) "
+                 "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)");
     step_bind(s, ev, "scale|role|class|serial|certificate|valid_until_ms|max_mg|min_mg|e_mg|d_mg");
     return q_run(q_int(s, 11, ev->seq));
 }
@@ -162,7 +179,8 @@ int apply_scale_configured(struct db *db, const struct event *ev)
 /* ---- check-weights ---- */
 
 /* One weight → its row for the event; *ok falls when it is out of its limit. */
-static int check_weight(const struct scale_facts *f, const json_t *w, json_t *rows, bool *ok, struct err *e)
+static int check_weight(const struct scale_facts *f, const json_t *w, json_t *rows, bool *ok,
+                        struct err *e)
 {
     int64_t applied, shown;
     int rc = json_get_int(w, "applied_mg", 1, f->max_mg, &applied, e);
@@ -173,14 +191,14 @@ static int check_weight(const struct scale_facts *f, const json_t *w, json_t *ro
     int64_t error = shown - applied, limit = scale_limit_mg(f->e_mg, applied);
     if (error > limit || error < -limit)
         *ok = false;
-    json_array_append_new(rows, json_pack("{s:I,s:I,s:I,s:I}", "applied_mg", (json_int_t)applied, "shown_mg",
-                                          (json_int_t)shown, "error_mg", (json_int_t)error, "limit_mg",
-                                          (json_int_t)limit));
+    json_array_append_new(rows, json_pack("{s:I,s:I,s:I,s:I}", "applied_mg", (json_int_t)applied,
+                                          "shown_mg", (json_int_t)shown, "error_mg",
+                                          (json_int_t)error, "limit_mg", (json_int_t)limit));
     return 0;
 }
 
-int scale_check_append(struct command_context *c, const struct scale_facts *f, const json_t *weights, bool *ret_ok,
-                       struct err *e)
+int scale_check_append(struct command_context *c, const struct scale_facts *f,
+                       const json_t *weights, bool *ret_ok, struct err *e)
 {
     char day[7];
     bool ok = true;
@@ -188,7 +206,8 @@ int scale_check_append(struct command_context *c, const struct scale_facts *f, c
     int rc = 0;
     size_t n = json_array_size(weights);
     if (n == 0 || n > WEIGHTS_MAX)
-        rc = err_set(e, ERR_RANGE, "weights is a list of 1 to %d {applied_mg, shown_mg}", WEIGHTS_MAX);
+        rc = err_set(e, ERR_RANGE, "weights is a list of 1 to %d {applied_mg, shown_mg}",
+                     WEIGHTS_MAX);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = check_weight(f, json_array_get(weights, i), rows, &ok, e);
     if (rc < 0) {
@@ -196,8 +215,10 @@ int scale_check_append(struct command_context *c, const struct scale_facts *f, c
         return rc;
     }
     wall_yymmdd(wall_now(), ident_offset_min(store_db(c->store)), day, sizeof day);
-    rc = step_append(c, EVENT_SCALE_CHECKED,
-                     json_pack("{s:s,s:s,s:o,s:b}", "scale", f->scale, "day", day, "weights", rows, "ok", ok), NULL, e);
+    rc = step_append(
+        c, EVENT_SCALE_CHECKED,
+        json_pack("{s:s,s:s,s:o,s:b}", "scale", f->scale, "day", day, "weights", rows, "ok", ok),
+        NULL, e);
     if (rc == 0)
         *ret_ok = ok;
     return rc;
@@ -217,7 +238,8 @@ int command_scale_check(struct command_context *c, const json_t *args, json_t **
 }
 
 /* A check-weight that was put on a station's scale: the weighing says what was shown. */
-int scale_check_own(struct command_context *c, const struct weighing *w, json_t *body, struct err *e)
+int scale_check_own(struct command_context *c, const struct weighing *w, json_t *body,
+                    struct err *e)
 {
     int64_t applied;
     (void)c;
@@ -227,12 +249,12 @@ int scale_check_own(struct command_context *c, const struct weighing *w, json_t 
     return rc;
 }
 
-int scale_check_after(struct command_context *c, const struct weighing *w, const json_t *body, json_t *answer,
-                      struct err *e)
+int scale_check_after(struct command_context *c, const struct weighing *w, const json_t *body,
+                      json_t *answer, struct err *e)
 {
     bool ok = false;
-    json_t *weights = json_pack("[{s:O,s:I}]", "applied_mg", json_object_get(body, "applied_mg"), "shown_mg",
-                                (json_int_t)w->gross_mg);
+    json_t *weights = json_pack("[{s:O,s:I}]", "applied_mg", json_object_get(body, "applied_mg"),
+                                "shown_mg", (json_int_t)w->gross_mg);
     int rc = scale_check_append(c, &w->scale, weights, &ok, e);
     json_decref(weights);
     json_object_set_new(answer, "ok", json_boolean(ok));
@@ -241,6 +263,7 @@ int scale_check_after(struct command_context *c, const struct weighing *w, const
 
 int apply_scale_checked(struct db *db, const struct event *ev)
 {
-    struct stmt *s = db_q(db, "INSERT INTO scale_check(scale, day, ok, event_seq) VALUES(?1,?2,?3,?4)");
+    struct stmt *s =
+        db_q(db, "INSERT INTO scale_check(scale, day, ok, event_seq) VALUES(?1,?2,?3,?4)");
     return q_run(q_int(step_bind(s, ev, "scale|day|ok"), 4, ev->seq));
 }

@@ -50,6 +50,7 @@ static void parts_add_up(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(known_splits), cmocka_unit_test(parts_add_up)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(known_splits),
+                                       cmocka_unit_test(parts_add_up)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

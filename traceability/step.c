@@ -24,7 +24,8 @@ int step_required(const json_t *args, const char *key, size_t max, const char **
 }
 
 #define PEOPLE_ASKED 5000
-#define SHORTEST 4 /* bytes of a name: two Chinese characters have six, and one alone would be any word */
+#define SHORTEST                                                                                   \
+    4 /* bytes of a name: two Chinese characters have six, and one alone would be any word */
 
 static bool names_person(const char *text, const json_t *person)
 {
@@ -37,8 +38,8 @@ static bool names_person(const char *text, const json_t *person)
     return false;
 }
 
-int step_reason(struct command_context *c, const json_t *args, const char *key, size_t max, const char **ret,
-                struct err *e)
+int step_reason(struct command_context *c, const json_t *args, const char *key, size_t max,
+                const char **ret, struct err *e)
 {
     json_t *people = NULL, *p;
     const char *text;
@@ -46,17 +47,19 @@ int step_reason(struct command_context *c, const json_t *args, const char *key, 
     int rc = step_required(args, key, max, &text, e);
     if (rc < 0 || (rc = people_find(c->store, "", "", PEOPLE_ASKED, &people, e)) < 0)
         return rc;
-    json_array_foreach(people, i, p)
-        if (rc == 0 && names_person(text, p))
-            rc = err_set(e, ERR_DENIED, "\"%s\" names a person: it stays for ever and buyers may read it: say what "
-                                        "happened without a name", key);
+    json_array_foreach(people, i, p) if (rc == 0 && names_person(text, p)) rc =
+        err_set(e, ERR_DENIED,
+                "\"%s\" names a person: it stays for ever and buyers may read it: say what "
+                "happened without a name",
+                key);
     json_decref(people);
     if (rc == 0)
         *ret = text;
     return rc;
 }
 
-int step_append(struct command_context *c, enum event_kind kind, json_t *body, int64_t *ret_seq, struct err *e)
+int step_append(struct command_context *c, enum event_kind kind, json_t *body, int64_t *ret_seq,
+                struct err *e)
 {
     int64_t seq = 0;
     if (!body)

@@ -1,5 +1,5 @@
-/* What the files of the steps share: prototypes of all handlers and apply functions, and the few moves
- * that every handler makes: read arguments, append an event, bind its fields. */
+/* What the files of the steps share: prototypes of all handlers and apply functions, and the few
+ * moves that every handler makes: read arguments, append an event, bind its fields. */
 #pragma once
 #include "base/json.h"
 #include "traceability/command.h"
@@ -18,14 +18,15 @@
 int step_optional(const json_t *args, const char *key, size_t max, const char **ret, struct err *e);
 /* An argument that must be there and not empty. */
 int step_required(const json_t *args, const char *key, size_t max, const char **ret, struct err *e);
-/* A text that a person typed and that stays for ever, where buyers may read it: must be there, and must
- * not hold the name or telephone number of anybody in people.db. */
+/* A text that a person typed and that stays for ever, where buyers may read it: must be there, and
+ * must not hold the name or telephone number of anybody in people.db. */
 int step_reason(struct command_context *c, const json_t *args, const char *key, size_t max,
                 const char **ret, struct err *e);
 /* Appends and takes `body` over (NULL: no memory). ret_seq may be NULL. */
 int step_append(struct command_context *c, enum event_kind kind, json_t *body, int64_t *ret_seq,
                 struct err *e);
-void step_set_text(json_t *body, const char *key, const char *value); /* NULL: the key is left out */
+void step_set_text(json_t *body, const char *key,
+                   const char *value); /* NULL: the key is left out */
 void step_set_int(json_t *body, const char *key, int64_t value);
 /* *ret = answer (taken over), 0; NULL: no memory. */
 int step_answer(json_t **ret, json_t *answer, struct err *e);
@@ -35,6 +36,7 @@ const char *step_text(const struct event *ev, const char *key); /* NULL when abs
 int64_t step_int(const struct event *ev, const char *key);      /* 0 when absent */
 /* Binds parameters 1, 2, … from the fields named in "a|b|c": text, integer, or NULL when absent. */
 struct stmt *step_bind(struct stmt *s, const struct event *ev, const char *keys);
-#define STEP_COPY(to, s, i) snprintf((to), sizeof(to), "%s", q_str((s), (i))) /* a column into an array */
+#define STEP_COPY(to, s, i)                                                                        \
+    snprintf((to), sizeof(to), "%s", q_str((s), (i))) /* a column into an array */
 /* Rows of one text column into an array; for lists that the loop's body must not keep open. */
 int step_column(struct stmt *s, json_t **ret);

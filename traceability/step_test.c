@@ -1,6 +1,6 @@
-/* The shape of every event of the steps, as a golden table: a kind that lost or gained a field, or whose
- * field changed its type, is another kind. Types: t text, i integer, b boolean, o object, a array,
- * n null. */
+/* The shape of every event of the steps, as a golden table: a kind that lost or gained a field, or
+ * whose field changed its type, is another kind. Types: t text, i integer, b boolean, o object, a
+ * array, n null. */
 #include "traceability/test_farm.h"
 #include "traceability/run.h"
 
@@ -43,8 +43,8 @@ static void shape_of(const struct event *ev, char *ret, size_t size)
     json_t *body = json_loads(ev->bytes, 0, NULL); /* canonical: the keys are sorted */
     for (void *at = json_object_iter(body); at; at = json_object_iter_next(body, at))
         if (!of_frame(json_object_iter_key(at)) && n < size)
-            n += (size_t)snprintf(ret + n, size - n, "%s%s:%c", n ? " " : "", json_object_iter_key(at),
-                                  letter(json_object_iter_value(at)));
+            n += (size_t)snprintf(ret + n, size - n, "%s%s:%c", n ? " " : "",
+                                  json_object_iter_key(at), letter(json_object_iter_value(at)));
     json_decref(body);
 }
 
@@ -85,7 +85,8 @@ static void whole_day(struct farm *m)
     farm_lot(m, m->farmer1, 500000, lot);
     farm_start_run(m, lot, NULL, &r);
     farm_item(m, r.run, 1, 500000, 1, 0, 0);
-    farm_ok(m, "run.calibrate", "{s:s,s:i,s:i,s:s}", "run", r.id, "pieces", 4, "weighed_mg", 90000, "detail", "calliper");
+    farm_ok(m, "run.calibrate", "{s:s,s:i,s:i,s:s}", "run", r.id, "pieces", 4, "weighed_mg", 90000,
+            "detail", "calliper");
     farm_ok(m, "run.stop", "{s:s}", "run", r.id);
     farm_ok(m, "box.open", "{s:s,s:i}", "line", "a", "outlet", 2);
     farm_ok(m, "box.cancel", "{s:s,s:i,s:s}", "line", "a", "outlet", 2, "reason", "torn");
@@ -115,14 +116,17 @@ static void reasons_name_nobody(void **state)
     struct farm *m = *state;
     char lot[IDENT_LOT_SIZE];
     farm_lot(m, m->farmer1, 500000, lot);
-    farm_no(m, ERR_DENIED, "names a person", "hold.place", "{s:s,s:s}", "lot", lot, "reason", "brought by " CANARY_NAME "1");
-    farm_no(m, ERR_DENIED, "names a person", "hold.place", "{s:s,s:s}", "lot", lot, "reason", "call " CANARY_PHONE);
+    farm_no(m, ERR_DENIED, "names a person", "hold.place", "{s:s,s:s}", "lot", lot, "reason",
+            "brought by " CANARY_NAME "1");
+    farm_no(m, ERR_DENIED, "names a person", "hold.place", "{s:s,s:s}", "lot", lot, "reason",
+            "call " CANARY_PHONE);
     farm_no(m, ERR_KEY, "is empty", "hold.place", "{s:s,s:s}", "lot", lot, "reason", "");
     farm_ok(m, "hold.place", "{s:s,s:s}", "lot", lot, "reason", "wet");
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {FARM_TEST(events_keep_their_shape), FARM_TEST(reasons_name_nobody)};
+    const struct CMUnitTest tests[] = {FARM_TEST(events_keep_their_shape),
+                                       FARM_TEST(reasons_name_nobody)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,8 @@ struct farm {
     enum role role;
 };
 
-static inline json_t *farm_run(struct farm *m, const char *name, json_t *args, int expect, const char *says)
+static inline json_t *farm_run(struct farm *m, const char *name, json_t *args, int expect,
+                               const char *says)
 {
     char id[24];
     struct err e = {0};
@@ -40,8 +41,8 @@ static inline json_t *farm_run(struct farm *m, const char *name, json_t *args, i
 }
 
 /* The answer must be released by the caller; farm_ok forgets it. */
-#define farm_do(m, name, ...) farm_run(m, name, json_pack(__VA_ARGS__), 0, NULL)
-#define farm_ok(m, name, ...) json_decref(farm_do(m, name, __VA_ARGS__))
+#define farm_do(m, name, ...)             farm_run(m, name, json_pack(__VA_ARGS__), 0, NULL)
+#define farm_ok(m, name, ...)             json_decref(farm_do(m, name, __VA_ARGS__))
 #define farm_no(m, code, says, name, ...) farm_run(m, name, json_pack(__VA_ARGS__), code, says)
 
 /* A text of an answer, copied; the answer is released. */
@@ -52,50 +53,55 @@ static inline void farm_text(json_t *answer, const char *key, char *ret, size_t 
     json_decref(answer);
 }
 
-static inline json_t *farm_scale(const char *scale, const char *role, const char *certificate, int64_t valid_ms)
+static inline json_t *farm_scale(const char *scale, const char *role, const char *certificate,
+                                 int64_t valid_ms)
 {
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I}", "scale", scale, "role", role, "class", "III", "serial",
-                     "S-1", "certificate", certificate, "valid_until_ms", (json_int_t)valid_ms, "max_mg",
-                     (json_int_t)60000000, "min_mg", (json_int_t)40000, "e_mg", (json_int_t)20000, "d_mg",
-                     (json_int_t)2000);
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I}", "scale", scale, "role", role,
+                     "class", "III", "serial", "S-1", "certificate", certificate, "valid_until_ms",
+                     (json_int_t)valid_ms, "max_mg", (json_int_t)60000000, "min_mg",
+                     (json_int_t)40000, "e_mg", (json_int_t)20000, "d_mg", (json_int_t)2000);
 }
 
 static inline json_t *farm_rules(const char *crop)
 {
     static const char sha[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-    return json_pack("{s:s,s:s,s:i,s:s,s:s,s:s,s:[{s:s,s:s,s:s},{s:s,s:s,s:s},{s:s,s:s,s:s},{s:s,s:s,s:s}]}", "crop",
-                     crop, "ruleset", "lu", "version", 3, "sha256", sha, "basis", "diameter", "text", "lu v3", "grades",
-                     "code", "1", "name_zh", "一等", "name_en", "First", "code", "2", "name_zh", "二等", "name_en",
-                     "Second", "code", "3", "name_zh", "三等", "name_en", "Third", "code", "reject", "name_zh", "等外",
-                     "name_en", "Reject");
+    return json_pack(
+        "{s:s,s:s,s:i,s:s,s:s,s:s,s:[{s:s,s:s,s:s},{s:s,s:s,s:s},{s:s,s:s,s:s},{s:s,s:s,s:s}]}",
+        "crop", crop, "ruleset", "lu", "version", 3, "sha256", sha, "basis", "diameter", "text",
+        "lu v3", "grades", "code", "1", "name_zh", "一等", "name_en", "First", "code", "2",
+        "name_zh", "二等", "name_en", "Second", "code", "3", "name_zh", "三等", "name_en", "Third",
+        "code", "reject", "name_zh", "等外", "name_en", "Reject");
 }
 
 /* A placement that the station accepted. `more`: the purpose's own fields; taken over. */
-static inline json_t *farm_reading(struct farm *m, const char *purpose, int64_t net_mg, json_t *more)
+static inline json_t *farm_reading(struct farm *m, const char *purpose, int64_t net_mg,
+                                   json_t *more)
 {
     m->placement++;
-    json_t *a = json_pack("{s:s,s:s,s:i,s:s,s:I,s:I,s:I,s:s,s:i,s:s}", "station", "shed", "scale", "floor", "placement",
-                          (int)m->placement, "purpose", purpose, "gross_mg", (json_int_t)(net_mg + 500000), "tare_mg",
-                          (json_int_t)500000, "net_mg", (json_int_t)net_mg, "tare_kind", "weighed", "alibi",
+    json_t *a = json_pack("{s:s,s:s,s:i,s:s,s:I,s:I,s:I,s:s,s:i,s:s}", "station", "shed", "scale",
+                          "floor", "placement", (int)m->placement, "purpose", purpose, "gross_mg",
+                          (json_int_t)(net_mg + 500000), "tare_mg", (json_int_t)500000, "net_mg",
+                          (json_int_t)net_mg, "tare_kind", "weighed", "alibi",
                           (int)(7000 + m->placement), "raw", "0001 61a8");
     json_object_update_new(a, more);
     return a;
 }
-#define farm_weigh(m, purpose, mg, ...)                                                                      \
+#define farm_weigh(m, purpose, mg, ...)                                                            \
     farm_run(m, "weighing.record", farm_reading(m, purpose, mg, json_pack(__VA_ARGS__)), 0, NULL)
-#define farm_weigh_no(m, code, says, purpose, mg, ...)                                                       \
+#define farm_weigh_no(m, code, says, purpose, mg, ...)                                             \
     farm_run(m, "weighing.record", farm_reading(m, purpose, mg, json_pack(__VA_ARGS__)), code, says)
 
 static inline void farm_people(struct farm *m)
 {
-    farm_text(farm_do(m, "farmer.add", "{s:s,s:s,s:s,s:s,s:s,s:s}", "name", CANARY_NAME "1", "phone", CANARY_PHONE,
-                      "initials", "zz", "township_zh", "东镇", "township_en", "East township", "plot", "P-1"),
+    farm_text(farm_do(m, "farmer.add", "{s:s,s:s,s:s,s:s,s:s,s:s}", "name", CANARY_NAME "1",
+                      "phone", CANARY_PHONE, "initials", "zz", "township_zh", "东镇", "township_en",
+                      "East township", "plot", "P-1"),
               "pid", m->farmer1, sizeof m->farmer1);
-    farm_text(farm_do(m, "farmer.add", "{s:s,s:s,s:s}", "name", CANARY_NAME "2", "township_zh", "西镇", "township_en",
-                      "West township"),
+    farm_text(farm_do(m, "farmer.add", "{s:s,s:s,s:s}", "name", CANARY_NAME "2", "township_zh",
+                      "西镇", "township_en", "West township"),
               "pid", m->farmer2, sizeof m->farmer2);
-    farm_text(farm_do(m, "worker.add", "{s:s,s:s}", "name", CANARY_NAME "3", "initials", "zw"), "pid", m->worker,
-              sizeof m->worker);
+    farm_text(farm_do(m, "worker.add", "{s:s,s:s}", "name", CANARY_NAME "3", "initials", "zw"),
+              "pid", m->worker, sizeof m->worker);
 }
 
 /* An open transaction in which everything above stands. */
@@ -110,15 +116,19 @@ static inline int farm_start(void **state)
     m->role = ROLE_MANAGER;
     fix_open(&m->f);
     fix_line(&m->f);
-    int noon = 720 - (int)(wall_now().ms / 60000 % 1440); /* it is always midday here: no test meets midnight */
-    farm_ok(m, "coop.set", "{s:s,s:s,s:s,s:s,s:s,s:i}", "name_zh", "样例合作社", "name_en", "Sample Co-operative",
-            "contact", "0000-0000", "township_zh", "东镇", "township_en", "East township", "offset_min", noon);
+    int noon = 720 - (int)(wall_now().ms / 60000 %
+                           1440); /* it is always midday here: no test meets midnight */
+    farm_ok(m, "coop.set", "{s:s,s:s,s:s,s:s,s:s,s:i}", "name_zh", "样例合作社", "name_en",
+            "Sample Co-operative", "contact", "0000-0000", "township_zh", "东镇", "township_en",
+            "East township", "offset_min", noon);
     farm_people(m);
-    farm_ok(m, "product.add", "{s:s,s:s,s:s,s:s}", "product", "codonopsis-lu", "crop", "codonopsis", "name_zh", "潞党参",
-            "name_en", "Codonopsis, Lu");
-    json_decref(farm_run(m, "scale.configure", farm_scale("floor", "static", "C-1", wall_now().ms + 30 * DAY_MS), 0, NULL));
-    farm_ok(m, "scale.check", "{s:s,s:[{s:i,s:i}]}", "scale", "floor", "weights", "applied_mg", 20000000, "shown_mg",
-            20000000);
+    farm_ok(m, "product.add", "{s:s,s:s,s:s,s:s}", "product", "codonopsis-lu", "crop", "codonopsis",
+            "name_zh", "潞党参", "name_en", "Codonopsis, Lu");
+    json_decref(farm_run(m, "scale.configure",
+                         farm_scale("floor", "static", "C-1", wall_now().ms + 30 * DAY_MS), 0,
+                         NULL));
+    farm_ok(m, "scale.check", "{s:s,s:[{s:i,s:i}]}", "scale", "floor", "weights", "applied_mg",
+            20000000, "shown_mg", 20000000);
     *state = m;
     return 0;
 }
@@ -135,16 +145,19 @@ static inline int farm_stop(void **state)
 #define FARM_TEST(test) cmocka_unit_test_setup_teardown(test, farm_start, farm_stop)
 
 /* A closed intake lot of one weighing. */
-static inline void farm_lot(struct farm *m, const char *farmer, int64_t mg, char ret[IDENT_LOT_SIZE])
+static inline void farm_lot(struct farm *m, const char *farmer, int64_t mg,
+                            char ret[IDENT_LOT_SIZE])
 {
-    farm_text(farm_do(m, "lot.open", "{s:s,s:s}", "farmer", farmer, "product", "codonopsis-lu"), "lot", ret, IDENT_LOT_SIZE);
+    farm_text(farm_do(m, "lot.open", "{s:s,s:s}", "farmer", farmer, "product", "codonopsis-lu"),
+              "lot", ret, IDENT_LOT_SIZE);
     json_decref(farm_weigh(m, "intake", mg, "{s:s}", "lot", ret));
     farm_ok(m, "lot.close", "{s:s}", "lot", ret);
 }
 
-/* One item under a run, decided for `outlet`, that went to `went` for `reason` (0: no outcome yet). */
-static inline void farm_item(struct farm *m, uint32_t run, uint16_t grade, int64_t mg, uint16_t outlet, uint16_t went,
-                             uint16_t reason)
+/* One item under a run, decided for `outlet`, that went to `went` for `reason` (0: no outcome yet).
+ */
+static inline void farm_item(struct farm *m, uint32_t run, uint16_t grade, int64_t mg,
+                             uint16_t outlet, uint16_t went, uint16_t reason)
 {
     struct item it = fix_item(&m->f, ++m->seq);
     it.run = run;
@@ -156,8 +169,13 @@ static inline void farm_item(struct farm *m, uint32_t run, uint16_t grade, int64
     OK(item_append(m->f.s, &it, e));
     if (!reason)
         return;
-    struct outcome o = {.line = m->f.line, .epoch = m->f.epoch, .out = ++m->out, .seq = m->seq, .outlet = went,
-                        .reason = reason, .at = it.at};
+    struct outcome o = {.line = m->f.line,
+                        .epoch = m->f.epoch,
+                        .out = ++m->out,
+                        .seq = m->seq,
+                        .outlet = went,
+                        .reason = reason,
+                        .at = it.at};
     OK(outcome_append(m->f.s, &o, e));
 }
 
@@ -174,16 +192,18 @@ static inline void farm_take_run(json_t *a, struct farm_run *ret)
     snprintf(ret->grade[0], IDENT_LOT_SIZE, "%s", json_text_or(a, "rework", ""));
     assert_int_equal(json_array_size(outs), 4);
     for (size_t g = 1; g <= 4; g++)
-        snprintf(ret->grade[g], IDENT_LOT_SIZE, "%s", json_text_or(json_array_get(outs, g - 1), "lot", ""));
+        snprintf(ret->grade[g], IDENT_LOT_SIZE, "%s",
+                 json_text_or(json_array_get(outs, g - 1), "lot", ""));
     json_decref(a);
 }
 
 /* A run over two lots; `two` may be NULL. */
-static inline void farm_start_run(struct farm *m, const char *one, const char *two, struct farm_run *ret)
+static inline void farm_start_run(struct farm *m, const char *one, const char *two,
+                                  struct farm_run *ret)
 {
     json_t *lots = two ? json_pack("[s,s]", one, two) : json_pack("[s]", one);
-    farm_take_run(farm_do(m, "run.start", "{s:s,s:s,s:o,s:o}", "line", "a", "product", "codonopsis-lu", "lots", lots, "rules",
-                          farm_rules("codonopsis")),
+    farm_take_run(farm_do(m, "run.start", "{s:s,s:s,s:o,s:o}", "line", "a", "product",
+                          "codonopsis-lu", "lots", lots, "rules", farm_rules("codonopsis")),
                   ret);
 }
 
@@ -201,7 +221,8 @@ static inline void farm_belt(struct farm *m, struct farm_demo *d)
     farm_start_run(m, d->lot1, d->lot2, &d->run);
     farm_ok(m, "box.open", "{s:s,s:i}", "line", "a", "outlet", 1);
     for (int i = 0; i < 600; i++) /* 30 kg in 600 pieces of 50 g; grade 1 to outlet 1 … */
-        farm_item(m, d->run.run, (uint16_t)(i % 3 + 1), 50000, (uint16_t)(i % 3 + 1), (uint16_t)(i % 3 + 1), 1);
+        farm_item(m, d->run.run, (uint16_t)(i % 3 + 1), 50000, (uint16_t)(i % 3 + 1),
+                  (uint16_t)(i % 3 + 1), 1);
     json_t *a = farm_weigh(m, "box", 10010000, "{s:s,s:i}", "line", "a", "outlet", 1);
     snprintf(d->seal, sizeof d->seal, "%s", json_text_or(a, "seal", ""));
     farm_text(a, "box", d->box, sizeof d->box);
@@ -211,15 +232,18 @@ static inline void farm_belt(struct farm *m, struct farm_demo *d)
 static inline void farm_hands(struct farm *m, struct farm_demo *d)
 {
     farm_lot(m, m->farmer1, 15000000, d->lot3);
-    farm_text(farm_weigh(m, "hand.out", 12000000, "{s:s,s:s}", "lot", d->lot3, "worker", m->worker), "task", d->task,
-              IDENT_LOT_SIZE);
-    farm_text(farm_weigh(m, "hand.back", 6000000, "{s:s,s:s}", "task", d->task, "grade", "1"), "to", d->hand1,
-              IDENT_LOT_SIZE);
+    farm_text(farm_weigh(m, "hand.out", 12000000, "{s:s,s:s}", "lot", d->lot3, "worker", m->worker),
+              "task", d->task, IDENT_LOT_SIZE);
+    farm_text(farm_weigh(m, "hand.back", 6000000, "{s:s,s:s}", "task", d->task, "grade", "1"), "to",
+              d->hand1, IDENT_LOT_SIZE);
     json_decref(farm_weigh(m, "hand.back", 4000000, "{s:s,s:s}", "task", d->task, "grade", "2"));
-    json_decref(farm_weigh(m, "hand.back", 1000000, "{s:s,s:s}", "task", d->task, "grade", "mixed"));
-    json_decref(farm_weigh(m, "hand.back", 500000, "{s:s,s:s}", "task", d->task, "grade", "trimmings"));
+    json_decref(
+        farm_weigh(m, "hand.back", 1000000, "{s:s,s:s}", "task", d->task, "grade", "mixed"));
+    json_decref(
+        farm_weigh(m, "hand.back", 500000, "{s:s,s:s}", "task", d->task, "grade", "trimmings"));
     farm_ok(m, "hand.close", "{s:s}", "task", d->task);
-    farm_text(farm_weigh(m, "box", 5000000, "{s:s}", "lot", d->hand1), "box", d->hand_box, sizeof d->hand_box);
+    farm_text(farm_weigh(m, "box", 5000000, "{s:s}", "lot", d->hand1), "box", d->hand_box,
+              sizeof d->hand_box);
 }
 
 static inline void farm_demo(struct farm *m, struct farm_demo *d)

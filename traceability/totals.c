@@ -1,12 +1,12 @@
 /* Sums over items and outcomes (contract: totals.h). Any database handle; writes nothing.
- * item.id = segment << 32 | seq, outcome.id = first segment of its epoch << 32 | index: the searches
- * below are ranges of primary keys.
+ * item.id = segment << 32 | seq, outcome.id = first segment of its epoch << 32 | index: the
+ * searches below are ranges of primary keys.
  *
  * 1. Every item of a run counts once: in its grade, in rework, or as unknown. */
 #include "traceability/totals.h"
 #include "crops/crop.h"
 
-#define LOW   INT64_C(0xffffffff)
+#define LOW    INT64_C(0xffffffff)
 #define FLIGHT 1024 /* RING_N of a mailbox is at most this: more cannot be on the way */
 
 struct span {
@@ -16,9 +16,10 @@ struct span {
 /* The segments of a run; at most `cap`, newest first. */
 static int spans_of(struct db *db, uint32_t run, struct span *sp, size_t cap, size_t *ret_n)
 {
-    struct stmt *s = db_q(db, "SELECT s.id, (SELECT min(b.id) FROM segment b WHERE b.line = s.line AND "
-                              "b.epoch = s.epoch), s.first_seq, r.out_from FROM segment s JOIN run r ON "
-                              "r.run = s.run WHERE s.run = ?1 ORDER BY s.id DESC");
+    struct stmt *s =
+        db_q(db, "SELECT s.id, (SELECT min(b.id) FROM segment b WHERE b.line = s.line AND "
+                 "b.epoch = s.epoch), s.first_seq, r.out_from FROM segment s JOIN run r ON "
+                 "r.run = s.run WHERE s.run = ?1 ORDER BY s.id DESC");
     size_t n = 0;
     int rc;
     q_int(s, 1, run);
@@ -39,8 +40,9 @@ static int64_t first_outcome(const struct span *sp)
 
 static int add_items(struct db *db, const struct span *sp, struct totals *t)
 {
-    struct stmt *s = db_q(db, "SELECT count(*), coalesce(sum(net_mg), 0), count(*) - count(net_mg) FROM item "
-                              "WHERE id BETWEEN ?1 AND ?2");
+    struct stmt *s =
+        db_q(db, "SELECT count(*), coalesce(sum(net_mg), 0), count(*) - count(net_mg) FROM item "
+                 "WHERE id BETWEEN ?1 AND ?2");
     int rc = q_one(q_int(q_int(s, 1, sp->segment << 32), 2, sp->segment << 32 | LOW));
     if (rc < 0)
         return rc;
@@ -54,10 +56,11 @@ static int add_items(struct db *db, const struct span *sp, struct totals *t)
 /* Invariant 1: the first outcome of an item counts, however often a PLC tells it. */
 static int add_outcomes(struct db *db, const struct span *sp, uint32_t grades, struct totals *t)
 {
-    struct stmt *s = db_q(db, "SELECT i.grade, o.reason = 1 AND o.outlet = i.outlet AND i.outlet_why IN (?4, ?5), "
-                              "count(*), coalesce(sum(i.net_mg), 0) "
-                              "FROM (SELECT min(id), seq, outlet, reason FROM outcome WHERE id > ?1 AND id <= ?2 "
-                              "GROUP BY seq) o JOIN item i ON i.id = (?3 << 32 | o.seq) GROUP BY 1, 2");
+    struct stmt *s = db_q(
+        db, "SELECT i.grade, o.reason = 1 AND o.outlet = i.outlet AND i.outlet_why IN (?4, ?5), "
+            "count(*), coalesce(sum(i.net_mg), 0) "
+            "FROM (SELECT min(id), seq, outlet, reason FROM outcome WHERE id > ?1 AND id <= ?2 "
+            "GROUP BY seq) o JOIN item i ON i.id = (?3 << 32 | o.seq) GROUP BY 1, 2");
     int rc;
     q_int(q_int(s, 1, first_outcome(sp)), 2, sp->base << 32 | LOW);
     q_int(q_int(q_int(s, 3, sp->segment), 4, WHY_PLANNED), 5, WHY_RECOVERED);
@@ -123,10 +126,11 @@ int totals_in_flight(struct db *db, uint32_t run, int64_t *ret, struct err *e)
         *ret = 0;
         return 0;
     }
-    struct stmt *s = db_q(db, "WITH last(id) AS (SELECT id FROM item WHERE id BETWEEN ?1 << 32 AND ?1 << 32 | ?2 "
-                              "ORDER BY id DESC LIMIT ?3), out(seq) AS (SELECT seq FROM outcome WHERE id BETWEEN "
-                              "?4 << 32 AND ?4 << 32 | ?2 ORDER BY id DESC LIMIT 4 * ?3) "
-                              "SELECT count(*) FROM last WHERE (id & ?2) NOT IN (SELECT seq FROM out)");
+    struct stmt *s = db_q(
+        db, "WITH last(id) AS (SELECT id FROM item WHERE id BETWEEN ?1 << 32 AND ?1 << 32 | ?2 "
+            "ORDER BY id DESC LIMIT ?3), out(seq) AS (SELECT seq FROM outcome WHERE id BETWEEN "
+            "?4 << 32 AND ?4 << 32 | ?2 ORDER BY id DESC LIMIT 4 * ?3) "
+            "SELECT count(*) FROM last WHERE (id & ?2) NOT IN (SELECT seq FROM out)");
     q_int(q_int(q_int(q_int(s, 1, sp.segment), 2, LOW), 3, FLIGHT), 4, sp.base);
     rc = q_one(s);
     if (rc < 0)
@@ -146,13 +150,15 @@ int totals_newest(struct db *db, const char *line, uint32_t *ret_no, int64_t *re
         return err_set(e, rc, "no line %.24s: it is not in lotlined's configuration", line);
     int64_t no = q_col(s, 0), base, out;
     q_done(s);
-    s = db_q(db, "SELECT coalesce((SELECT min(id) FROM segment WHERE line = ?1 AND epoch = (SELECT epoch FROM "
+    s = db_q(db, "SELECT coalesce((SELECT min(id) FROM segment WHERE line = ?1 AND epoch = (SELECT "
+                 "epoch FROM "
                  "segment WHERE line = ?1 ORDER BY id DESC LIMIT 1)), 0)");
     if ((rc = q_one(q_int(s, 1, no))) < 0)
         return err_set(e, rc, "the segments of line %s cannot be read", line);
     base = q_col(s, 0);
     q_done(s);
-    s = db_q(db, "SELECT coalesce(max(id), ?1 << 32) FROM outcome WHERE id BETWEEN ?1 << 32 AND ?1 << 32 | ?2");
+    s = db_q(db, "SELECT coalesce(max(id), ?1 << 32) FROM outcome WHERE id BETWEEN ?1 << 32 AND ?1 "
+                 "<< 32 | ?2");
     if ((rc = q_one(q_int(q_int(s, 1, base), 2, LOW))) < 0)
         return err_set(e, rc, "the outcomes of line %s cannot be read", line);
     out = q_col(s, 0);
@@ -163,14 +169,15 @@ int totals_newest(struct db *db, const char *line, uint32_t *ret_no, int64_t *re
 }
 
 /* One epoch's part of the box: its outcomes at the outlet by run, grade and whether planned so. */
-static int add_epoch(struct db *db, int64_t line, int64_t epoch, uint32_t outlet, int64_t from, int64_t to,
-                     struct box_content *b)
+static int add_epoch(struct db *db, int64_t line, int64_t epoch, uint32_t outlet, int64_t from,
+                     int64_t to, struct box_content *b)
 {
-    struct stmt *s = db_q(db, "SELECT s.run, i.grade, o.reason = 1 AND o.outlet = i.outlet AND i.outlet_why IN "
-                              "(?6, ?7), count(*), coalesce(sum(i.net_mg), 0), max(o.reason) FROM outcome o JOIN "
-                              "segment s ON s.id = (SELECT max(id) FROM segment WHERE line = ?1 AND epoch = ?2 AND "
-                              "first_seq <= o.seq) LEFT JOIN item i ON i.id = (s.id << 32 | o.seq) "
-                              "WHERE o.id > ?3 AND o.id <= ?4 AND o.outlet = ?5 GROUP BY 1, 2, 3 ORDER BY 4 DESC");
+    struct stmt *s = db_q(
+        db, "SELECT s.run, i.grade, o.reason = 1 AND o.outlet = i.outlet AND i.outlet_why IN "
+            "(?6, ?7), count(*), coalesce(sum(i.net_mg), 0), max(o.reason) FROM outcome o JOIN "
+            "segment s ON s.id = (SELECT max(id) FROM segment WHERE line = ?1 AND epoch = ?2 AND "
+            "first_seq <= o.seq) LEFT JOIN item i ON i.id = (s.id << 32 | o.seq) "
+            "WHERE o.id > ?3 AND o.id <= ?4 AND o.outlet = ?5 GROUP BY 1, 2, 3 ORDER BY 4 DESC");
     int rc;
     q_int(q_int(q_int(q_int(s, 1, line), 2, epoch), 3, from), 4, to);
     q_int(q_int(q_int(s, 5, outlet), 6, WHY_PLANNED), 7, WHY_RECOVERED);
@@ -196,10 +203,12 @@ static int add_epoch(struct db *db, int64_t line, int64_t epoch, uint32_t outlet
     return rc;
 }
 
-static int add_gaps(struct db *db, int64_t line, int64_t epoch, int64_t from, int64_t to, struct box_content *b)
+static int add_gaps(struct db *db, int64_t line, int64_t epoch, int64_t from, int64_t to,
+                    struct box_content *b)
 {
-    struct stmt *s = db_q(db, "SELECT coalesce(sum(count), 0) FROM gap WHERE line = ?1 AND epoch = ?2 AND kind = "
-                              "'outcomes' AND last > ?3 AND first <= ?4");
+    struct stmt *s = db_q(
+        db, "SELECT coalesce(sum(count), 0) FROM gap WHERE line = ?1 AND epoch = ?2 AND kind = "
+            "'outcomes' AND last > ?3 AND first <= ?4");
     q_int(q_int(q_int(q_int(s, 1, line), 2, epoch), 3, from), 4, to);
     int rc = q_one(s);
     if (rc < 0)
@@ -214,13 +223,14 @@ struct epoch_range {
 };
 
 int totals_box(struct db *db, const char *line, uint32_t outlet, int64_t from, int64_t to,
-                struct box_content *ret, struct err *e)
+               struct box_content *ret, struct err *e)
 {
     struct box_content b = {0};
     struct epoch_range ep[64];
     size_t n = 0;
-    struct stmt *s = db_q(db, "SELECT epoch, min(id), line FROM segment WHERE line = (SELECT no FROM line WHERE "
-                              "name = ?1) GROUP BY epoch HAVING min(id) BETWEEN ?2 >> 32 AND ?3 >> 32 ORDER BY 2");
+    struct stmt *s = db_q(
+        db, "SELECT epoch, min(id), line FROM segment WHERE line = (SELECT no FROM line WHERE "
+            "name = ?1) GROUP BY epoch HAVING min(id) BETWEEN ?2 >> 32 AND ?3 >> 32 ORDER BY 2");
     int rc;
     int64_t no = 0;
     q_int(q_int(q_text(s, 1, line), 2, from), 3, to);
@@ -230,7 +240,8 @@ int totals_box(struct db *db, const char *line, uint32_t outlet, int64_t from, i
     }
     q_done(s);
     for (size_t i = 0; rc >= 0 && i < n; i++) {
-        int64_t low = ep[i].base << 32, high = low | LOW, a = from > low ? from : low, z = to < high ? to : high;
+        int64_t low = ep[i].base << 32, high = low | LOW, a = from > low ? from : low,
+                z = to < high ? to : high;
         if ((rc = add_epoch(db, no, ep[i].epoch, outlet, a, z, &b)) == 0)
             rc = add_gaps(db, no, ep[i].epoch, a & LOW, z & LOW, &b);
     }

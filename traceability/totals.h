@@ -1,6 +1,7 @@
 /* What a run's items and outcomes add up to. Readers of rows only. Where an item ended is what the
- * outcome ring says (MAILBOX): an item that went where its grade was planned to go is of that grade;
- * what the default or an overflow outlet got is rework; an item without an outcome is unknown. */
+ * outcome ring says (MAILBOX): an item that went where its grade was planned to go is of that
+ * grade; what the default or an overflow outlet got is rework; an item without an outcome is
+ * unknown. */
 #pragma once
 #include "base/db.h"
 #include "base/err.h"
@@ -21,14 +22,15 @@ int totals_in_flight(struct db *db, uint32_t run, int64_t *ret, struct err *e);
 
 /* The outcome rows of an outlet: outcome id in (from, to], one sum per (run, grade, planned). */
 struct box_content {
-    struct run_sum good;     /* of the one run and grade that is planned for the outlet */
-    struct run_sum other;    /* rework, other grades, other runs */
-    uint32_t run, grade;     /* of `good` */
-    int64_t unknown;         /* outcomes without an item, and outcomes that are known to be missing */
-    uint16_t other_reason;   /* outcome reason of one of `other` */
+    struct run_sum good;   /* of the one run and grade that is planned for the outlet */
+    struct run_sum other;  /* rework, other grades, other runs */
+    uint32_t run, grade;   /* of `good` */
+    int64_t unknown;       /* outcomes without an item, and outcomes that are known to be missing */
+    uint16_t other_reason; /* outcome reason of one of `other` */
 };
 int totals_box(struct db *db, const char *line, uint32_t outlet, int64_t from, int64_t to,
-                struct box_content *ret, struct err *e);
-/* The line's number, and the id of its newest outcome (its epoch's base << 32 before the first; 0 before
- * any epoch). ERR_NOT_FOUND: no such line. */
-int totals_newest(struct db *db, const char *line, uint32_t *ret_no, int64_t *ret_id, struct err *e);
+               struct box_content *ret, struct err *e);
+/* The line's number, and the id of its newest outcome (its epoch's base << 32 before the first; 0
+ * before any epoch). ERR_NOT_FOUND: no such line. */
+int totals_newest(struct db *db, const char *line, uint32_t *ret_no, int64_t *ret_id,
+                  struct err *e);

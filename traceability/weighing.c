@@ -20,7 +20,7 @@ static const struct purpose {
     weighing_void_fn *may_void;
     event_apply_fn *undo;
 } purposes[] = {
-#define PURPOSE(name, keys, credits, check, after, apply, may_void, undo)                                    \
+#define PURPOSE(name, keys, credits, check, after, apply, may_void, undo)                          \
     {name, keys, credits, check, after, apply, may_void, undo},
 #include "traceability/purposes.def"
 #undef PURPOSE
@@ -41,8 +41,8 @@ weighing_void_fn *weighing_voider(const char *purpose)
     return p ? p->may_void : NULL;
 }
 
-int weighing_no_more(struct command_context *c, const struct weighing *w, const json_t *body, json_t *answer,
-                     struct err *e)
+int weighing_no_more(struct command_context *c, const struct weighing *w, const json_t *body,
+                     json_t *answer, struct err *e)
 {
     (void)c, (void)w, (void)body, (void)answer, (void)e;
     return 0;
@@ -54,17 +54,20 @@ int weighing_no_rows(struct db *db, const struct event *ev)
     return 0;
 }
 
-int weighing_keep(struct command_context *c, const struct weighing_row *r, bool manager, json_t *body, struct err *e)
+int weighing_keep(struct command_context *c, const struct weighing_row *r, bool manager,
+                  json_t *body, struct err *e)
 {
     (void)c, (void)manager, (void)body;
-    return err_set(e, ERR_STATE, "weighing %s is a check-weight: check again instead of voiding it", r->weighing);
+    return err_set(e, ERR_STATE, "weighing %s is a check-weight: check again instead of voiding it",
+                   r->weighing);
 }
 
 int weighing_fits(const struct weighing *w, const char *lot, const char *lot_unit, struct err *e)
 {
     if (strcmp(lot_unit, "GRM") == 0 && w->net_mg % 1000)
         return err_set(e, ERR_STATE,
-                       "lot %s is kept in whole grams and this reading has parts of a gram: use a scale with d of 1 g or more",
+                       "lot %s is kept in whole grams and this reading has parts of a gram: use a "
+                       "scale with d of 1 g or more",
                        lot);
     return 0;
 }
@@ -83,7 +86,8 @@ static int read_masses(const json_t *args, struct weighing *w, struct err *e)
     if (rest > f->e_mg || rest < -f->e_mg)
         return err_set(e, ERR_CHECK, "gross less tare is not net: read the scale again");
     if (w->net_mg <= 0)
-        return err_set(e, ERR_RANGE, "net weight is %s kg: nothing to record", num_kg(w->net_mg, kg, sizeof kg));
+        return err_set(e, ERR_RANGE, "net weight is %s kg: nothing to record",
+                       num_kg(w->net_mg, kg, sizeof kg));
     if (w->gross_mg > f->max_mg + 9 * f->e_mg)
         return err_set(e, ERR_RANGE, "%s kg is above Max of scale %s: weigh it in parts",
                        num_kg(w->gross_mg, kg, sizeof kg), f->scale);
@@ -95,16 +99,19 @@ static int read_masses(const json_t *args, struct weighing *w, struct err *e)
 
 static int unused_placement(struct db *db, const struct weighing *w, struct err *e)
 {
-    struct stmt *s = db_q(db, "SELECT weighing FROM weighing WHERE station = ?1 AND placement = ?2");
+    struct stmt *s =
+        db_q(db, "SELECT weighing FROM weighing WHERE station = ?1 AND placement = ?2");
     int rc = q_step(q_int(q_text(s, 1, w->station), 2, w->placement));
     if (rc == 1)
-        rc = err_set(e, ERR_EXISTS, "placement %lld at station %s was accepted already: empty the scale first",
+        rc = err_set(e, ERR_EXISTS,
+                     "placement %lld at station %s was accepted already: empty the scale first",
                      (long long)w->placement, w->station);
     q_done(s);
     return rc;
 }
 
-static int read_weighing(struct command_context *c, const json_t *args, struct weighing *w, struct err *e)
+static int read_weighing(struct command_context *c, const json_t *args, struct weighing *w,
+                         struct err *e)
 {
     struct db *db = store_db(c->store);
     const char *scale;
@@ -118,7 +125,8 @@ static int read_weighing(struct command_context *c, const json_t *args, struct w
         return err_set(e, ERR_RANGE, "station \"%s\": use a-z, 0-9 and -", w->station);
     snprintf(w->id, sizeof w->id, "%s-%lld", w->station, (long long)w->placement);
     w->at.ms = json_int_or(args, "at_ms", wall_now().ms);
-    if ((rc = unused_placement(db, w, e)) < 0 || (rc = scale_facts(db, scale, w->at, &w->scale, e)) < 0 ||
+    if ((rc = unused_placement(db, w, e)) < 0 ||
+        (rc = scale_facts(db, scale, w->at, &w->scale, e)) < 0 ||
         (rc = read_masses(args, w, e)) < 0)
         return rc;
     bool grams = w->scale.d_mg % 1000 == 0 && w->net_mg % 1000 == 0;
@@ -126,7 +134,8 @@ static int read_weighing(struct command_context *c, const json_t *args, struct w
     return 0;
 }
 
-#define COMMON_KEYS "station|scale|placement|purpose|gross_mg|tare_mg|net_mg|tare_kind|alibi|raw|by|at_ms|"
+#define COMMON_KEYS                                                                                \
+    "station|scale|placement|purpose|gross_mg|tare_mg|net_mg|tare_kind|alibi|raw|by|at_ms|"
 
 static int read_keys(const json_t *args, const struct purpose *p, struct err *e)
 {
@@ -156,19 +165,20 @@ static json_t *alibi_of(const struct weighing *w)
 
 static json_t *common_body(const struct weighing *w)
 {
-    json_t *b = json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:s,s:o,s:s,s:s,s:s,s:I}", "weighing", w->id, "station",
-                          w->station, "scale", w->scale.scale, "purpose", w->purpose, "placement",
-                          (json_int_t)w->placement, "gross_mg", (json_int_t)w->gross_mg, "tare_mg",
-                          (json_int_t)w->tare_mg, "net_mg", (json_int_t)w->net_mg, "tare_kind",
-                          json_text_or(w->args, "tare_kind", "none"), "alibi", alibi_of(w), "serial",
-                          w->scale.serial, "certificate", w->scale.certificate, "unit", w->unit, "read_ms",
-                          (json_int_t)w->at.ms);
+    json_t *b = json_pack(
+        "{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:s,s:o,s:s,s:s,s:s,s:I}", "weighing", w->id, "station",
+        w->station, "scale", w->scale.scale, "purpose", w->purpose, "placement",
+        (json_int_t)w->placement, "gross_mg", (json_int_t)w->gross_mg, "tare_mg",
+        (json_int_t)w->tare_mg, "net_mg", (json_int_t)w->net_mg, "tare_kind",
+        json_text_or(w->args, "tare_kind", "none"), "alibi", alibi_of(w), "serial", w->scale.serial,
+        "certificate", w->scale.certificate, "unit", w->unit, "read_ms", (json_int_t)w->at.ms);
     step_set_text(b, "raw", json_string_value(json_object_get(w->args, "raw")));
     step_set_text(b, "by", json_string_value(json_object_get(w->args, "by")));
     return b;
 }
 
-int command_weighing_record(struct command_context *c, const json_t *args, json_t **ret, struct err *e)
+int command_weighing_record(struct command_context *c, const json_t *args, json_t **ret,
+                            struct err *e)
 {
     struct weighing w = {0};
     const struct purpose *p = purpose_of(json_text_or(args, "purpose", ""));
@@ -180,7 +190,8 @@ int command_weighing_record(struct command_context *c, const json_t *args, json_
     if (p->credits && (rc = scale_may_credit(&w.scale, w.at, e)) < 0) /* invariant 3 */
         return rc;
     json_t *body = common_body(&w), *answer;
-    answer = json_pack("{s:s,s:s,s:I}", "weighing", w.id, "purpose", p->name, "net_mg", (json_int_t)w.net_mg);
+    answer = json_pack("{s:s,s:s,s:I}", "weighing", w.id, "purpose", p->name, "net_mg",
+                       (json_int_t)w.net_mg);
     if (!body || !answer)
         rc = err_set(e, ERR_NOMEM, "no memory for a weighing");
     if (rc == 0)
@@ -205,11 +216,13 @@ int command_weighing_record(struct command_context *c, const json_t *args, json_
 int apply_weighing_accepted(struct db *db, const struct event *ev)
 {
     const struct purpose *p = purpose_of(json_text_or(ev->body, "purpose", ""));
-    struct stmt *s = db_q(db, "INSERT INTO weighing(weighing, station, placement, scale, purpose, lot, task, box, "
-                              "grade, gross_mg, tare_mg, net_mg, tare_kind, alibi, at_ms, event_seq) "
-                              "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)");
-    step_bind(s, ev, "weighing|station|placement|scale|purpose|lot|task|box|grade|gross_mg|tare_mg|net_mg|"
-                     "tare_kind|alibi|read_ms");
+    struct stmt *s = db_q(
+        db, "INSERT INTO weighing(weighing, station, placement, scale, purpose, lot, task, box, "
+            "grade, gross_mg, tare_mg, net_mg, tare_kind, alibi, at_ms, event_seq) "
+            "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)");
+    step_bind(s, ev,
+              "weighing|station|placement|scale|purpose|lot|task|box|grade|gross_mg|tare_mg|net_mg|"
+              "tare_kind|alibi|read_ms");
     int rc = q_run(q_int(s, 16, ev->seq));
     if (rc < 0)
         return rc;
@@ -229,8 +242,9 @@ int apply_weighing_voided(struct db *db, const struct event *ev)
 
 int weighing_get(struct db *db, const char *id, struct weighing_row *ret, struct err *e)
 {
-    struct stmt *s = db_q(db, "SELECT weighing, purpose, lot, task, box, grade, net_mg, at_ms, voided_seq "
-                              "FROM weighing WHERE weighing = ?1");
+    struct stmt *s =
+        db_q(db, "SELECT weighing, purpose, lot, task, box, grade, net_mg, at_ms, voided_seq "
+                 "FROM weighing WHERE weighing = ?1");
     int rc = q_one(q_text(s, 1, id));
     if (rc < 0)
         return err_set(e, rc, "no weighing %.47s: its number stands on the slip", id);

@@ -1,5 +1,5 @@
-/* Weighings: what a station's interlock accepted, once and as shown, and what it was for. A purpose is a
- * row of purposes.def; its functions stand in the file of its subject. Main thread. */
+/* Weighings: what a station's interlock accepted, once and as shown, and what it was for. A purpose
+ * is a row of purposes.def; its functions stand in the file of its subject. Main thread. */
 #pragma once
 #include "traceability/command.h"
 #include "traceability/event.h"
@@ -24,16 +24,17 @@ struct weighing_row {
 };
 typedef int weighing_check_fn(struct command_context *c, const struct weighing *w, json_t *body,
                               struct err *e);
-typedef int weighing_after_fn(struct command_context *c, const struct weighing *w, const json_t *body,
-                              json_t *answer, struct err *e);
+typedef int weighing_after_fn(struct command_context *c, const struct weighing *w,
+                              const json_t *body, json_t *answer, struct err *e);
 /* 0: nothing rests on it. `manager`: the voider may void what a worker may not. */
 typedef int weighing_void_fn(struct command_context *c, const struct weighing_row *r, bool manager,
                              json_t *body, struct err *e);
 
-#define PURPOSE(name, keys, credits, check, after, apply, may_void, undo) weighing_check_fn check;           \
-    weighing_after_fn after;                                                                               \
-    event_apply_fn apply;                                                                                  \
-    weighing_void_fn may_void;                                                                             \
+#define PURPOSE(name, keys, credits, check, after, apply, may_void, undo)                          \
+    weighing_check_fn check;                                                                       \
+    weighing_after_fn after;                                                                       \
+    event_apply_fn apply;                                                                          \
+    weighing_void_fn may_void;                                                                     \
     event_apply_fn undo;
 #include "traceability/purposes.def"
 #undef PURPOSE
