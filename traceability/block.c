@@ -1,14 +1,17 @@
 /* Blocks: events that carry the Merkle root of item and outcome rows (contract and format: item.h).
  * Thread: main of lotlined, once a turn or a second, before the commit.
  *
- * Invariant: blocks of a segment follow each other in order of id; segment.item_to and outcome_to are the
- * newest ids that a block proves, so every row stands in exactly one block. */
+ * Invariant: blocks of a segment follow each other in order of id; segment.item_to and outcome_to
+ * are the newest ids that a block proves, so every row stands in exactly one block. */
 #include "base/json.h"
 #include "traceability/item.h"
 #include "traceability/item_row.h"
 #include "traceability/store_inner.h"
 
-enum { BLOCK_ROWS = 256, BLOCK_AGE_MS = 9000 }; /* a second less than promised: called once a second */
+enum {
+    BLOCK_ROWS = 256,
+    BLOCK_AGE_MS = 9000
+}; /* a second less than promised: called once a second */
 
 struct rows {
     int64_t after, first, last, count;
@@ -25,15 +28,17 @@ int apply_item_block(struct db *db, const struct event *ev)
     struct merkle_hash root;
     if (hex_parse(json_text_or(ev->body, "root", ""), root.b, SHA256_LEN))
         return ERR_PARSE;
-    struct stmt *q = db_q(db, "INSERT INTO block(event_seq,segment,first_item,last_item,items,first_outcome,"
-                              "last_outcome,outcomes,root) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)");
+    struct stmt *q =
+        db_q(db, "INSERT INTO block(event_seq,segment,first_item,last_item,items,first_outcome,"
+                 "last_outcome,outcomes,root) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)");
     q_int(q, 1, ev->seq);
     for (int i = 0; i < 7; i++)
         q_int(q, i + 2, json_int_or(ev->body, keys[i], 0));
     int rc = q_run(q_blob(q, 9, root.b, SHA256_LEN));
     if (rc)
         return rc;
-    q = db_q(db, "UPDATE segment SET item_to=max(item_to,?2),outcome_to=max(outcome_to,?3) WHERE id=?1");
+    q = db_q(
+        db, "UPDATE segment SET item_to=max(item_to,?2),outcome_to=max(outcome_to,?3) WHERE id=?1");
     q_int(q, 1, json_int_or(ev->body, "segment", 0));
     q_int(q, 2, json_int_or(ev->body, "last_item", 0));
     return q_run(q_int(q, 3, json_int_or(ev->body, "last_outcome", 0)));
@@ -57,10 +62,12 @@ static int count_rows(struct db *db, const char *sql, uint32_t segment, struct r
 
 static int count_block(struct db *db, struct block *b)
 {
-    static const char items[] = "SELECT count(*),min(id),max(id) FROM (SELECT id FROM item WHERE id>? AND id<=?"
-                                " ORDER BY id LIMIT ?)";
-    static const char outcomes[] = "SELECT count(*),min(id),max(id) FROM (SELECT id FROM outcome WHERE id>? AND"
-                                   " id<=? ORDER BY id LIMIT ?)";
+    static const char items[] =
+        "SELECT count(*),min(id),max(id) FROM (SELECT id FROM item WHERE id>? AND id<=?"
+        " ORDER BY id LIMIT ?)";
+    static const char outcomes[] =
+        "SELECT count(*),min(id),max(id) FROM (SELECT id FROM outcome WHERE id>? AND"
+        " id<=? ORDER BY id LIMIT ?)";
     int rc = count_rows(db, items, b->segment, &b->items);
     return rc ? rc : count_rows(db, outcomes, b->segment, &b->outcomes);
 }
@@ -68,8 +75,9 @@ static int count_block(struct db *db, struct block *b)
 /* The next segment of the line from `from` on: 1, or 0 when there is none. */
 static int next_segment(struct db *db, uint32_t line, uint32_t from, struct block *ret)
 {
-    struct stmt *q = db_q(db, "SELECT id,epoch,item_to,outcome_to FROM segment WHERE +line=? AND id>=?"
-                              " ORDER BY id LIMIT 1");
+    struct stmt *q =
+        db_q(db, "SELECT id,epoch,item_to,outcome_to FROM segment WHERE +line=? AND id>=?"
+                 " ORDER BY id LIMIT 1");
     int rc = q_step(q_int(q_int(q, 1, line), 2, from));
     if (rc == 1)
         *ret = (struct block){.segment = (uint32_t)q_col(q, 0),
@@ -82,7 +90,8 @@ static int next_segment(struct db *db, uint32_t line, uint32_t from, struct bloc
 
 /* ---- closing a block ---- */
 
-static int add_leaves(struct stmt *q, int (*leaf_of)(struct stmt *, struct merkle_hash *, int64_t *),
+static int add_leaves(struct stmt *q,
+                      int (*leaf_of)(struct stmt *, struct merkle_hash *, int64_t *),
                       struct merkle_edge *tree)
 {
     struct merkle_hash leaf;
@@ -103,11 +112,12 @@ static int root_text(struct db *db, const struct block *b, char *text, size_t si
     struct merkle_hash root;
     int rc = 0;
     if (b->items.count)
-        rc = add_leaves(q_int(q_int(db_q(db, ITEM_ROWS), 1, b->items.first), 2, b->items.last), item_row_leaf,
-                        &tree);
+        rc = add_leaves(q_int(q_int(db_q(db, ITEM_ROWS), 1, b->items.first), 2, b->items.last),
+                        item_row_leaf, &tree);
     if (rc == 0 && b->outcomes.count)
-        rc = add_leaves(q_int(q_int(db_q(db, OUTCOME_ROWS), 1, b->outcomes.first), 2, b->outcomes.last),
-                        outcome_row_leaf, &tree);
+        rc = add_leaves(
+            q_int(q_int(db_q(db, OUTCOME_ROWS), 1, b->outcomes.first), 2, b->outcomes.last),
+            outcome_row_leaf, &tree);
     merkle_root(&tree, &root);
     hex_text(root.b, SHA256_LEN, text, size);
     return rc;
@@ -119,19 +129,20 @@ static int append_block(struct store *s, uint32_t line, const struct block *b, s
     int rc = root_text(s->db, b, root, sizeof root);
     if (rc)
         return err_set(e, rc, "block of line %u: %s", line, db_message(s->db));
-    json_t *body = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}", "line", (json_int_t)line, "epoch",
-                             (json_int_t)b->epoch, "segment", (json_int_t)b->segment, "items",
-                             (json_int_t)b->items.count, "first_item", (json_int_t)b->items.first, "last_item",
-                             (json_int_t)b->items.last, "outcomes", (json_int_t)b->outcomes.count,
-                             "first_outcome", (json_int_t)b->outcomes.first, "last_outcome",
-                             (json_int_t)b->outcomes.last, "root", root);
+    json_t *body = json_pack(
+        "{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}", "line", (json_int_t)line, "epoch",
+        (json_int_t)b->epoch, "segment", (json_int_t)b->segment, "items",
+        (json_int_t)b->items.count, "first_item", (json_int_t)b->items.first, "last_item",
+        (json_int_t)b->items.last, "outcomes", (json_int_t)b->outcomes.count, "first_outcome",
+        (json_int_t)b->outcomes.first, "last_outcome", (json_int_t)b->outcomes.last, "root", root);
     rc = event_append(s, EVENT_ITEM_BLOCK, body, NULL, NULL, e);
     json_decref(body);
     return rc;
 }
 
 /* Blocks of one segment: full ones, and with `all` the rest. *ret_left: rows that stand in none. */
-static int block_segment(struct store *s, uint32_t line, struct block *b, bool all, bool *ret_left, struct err *e)
+static int block_segment(struct store *s, uint32_t line, struct block *b, bool all, bool *ret_left,
+                         struct err *e)
 {
     for (;;) {
         int rc = count_block(s->db, b);
@@ -159,7 +170,8 @@ static int block_line(struct store *s, uint32_t line, struct mono now, bool flus
     bool left_any = false;
     struct block b;
     int rc;
-    for (uint32_t from = t->from; (rc = next_segment(s->db, line, from, &b)) == 1; from = b.segment + 1) {
+    for (uint32_t from = t->from; (rc = next_segment(s->db, line, from, &b)) == 1;
+         from = b.segment + 1) {
         bool left = false;
         rc = block_segment(s, line, &b, all, &left, e);
         if (rc)
@@ -171,7 +183,10 @@ static int block_line(struct store *s, uint32_t line, struct mono now, bool flus
     if (rc < 0)
         return err_set(e, rc, "blocks of line %u: %s", line, db_message(s->db));
     t->touched = left_any;
-    t->seen = !left_any ? (struct mono){0} : all || !t->seen.ns ? now : t->seen;
+    if (!left_any)
+        t->seen.ns = 0;
+    else if (all || !t->seen.ns)
+        t->seen = now;
     return 0;
 }
 

@@ -4,8 +4,8 @@
  * Invariants
  *  1. A handler runs in a savepoint of both databases: a refusal leaves nothing but its answer.
  *  2. The first answer to a request_id is stored with what it did; every repeat gets that answer.
- *  3. Trouble with memory or disk is no answer: nothing is stored, the turn is rolled back and the request
- *     may come again. */
+ *  3. Trouble with memory or disk is no answer: nothing is stored, the turn is rolled back and the
+ * request may come again. */
 #include "traceability/command.h"
 #include "base/conf.h"
 #include "base/json.h"
@@ -22,7 +22,8 @@ struct command_row {
     const char *args, *help;
 };
 static const struct command_row rows[] = {
-#define COMMAND(name, role, daemon_only, handler, args, help) {name, role, daemon_only, handler, args, help},
+#define COMMAND(name, role, daemon_only, handler, args, help)                                      \
+    {name, role, daemon_only, handler, args, help},
 #include "traceability/commands.def"
 #undef COMMAND
 };
@@ -45,7 +46,8 @@ static const char *role_name(enum role r)
     return "?";
 }
 
-const char *command_help(size_t i, const char **ret_args, const char **ret_help, enum role *ret_role)
+const char *command_help(size_t i, const char **ret_args, const char **ret_help,
+                         enum role *ret_role)
 {
     if (i >= ROWS)
         return NULL;
@@ -68,7 +70,8 @@ static int find(const char *name, const struct command_row **ret, struct err *e)
     return err_set(e, ERR_NOT_FOUND, "no command \"%.60s\"", name);
 }
 
-static int may(const struct command_row *row, const struct actor *a, const char *request_id, struct err *e)
+static int may(const struct command_row *row, const struct actor *a, const char *request_id,
+               struct err *e)
 {
     if (a->role < row->role || (row->daemon_only && a->role != ROLE_DAEMON))
         return err_set(e, ERR_DENIED, "%s needs the role of %s", row->name,
@@ -95,9 +98,10 @@ static int answer_again(struct stmt *q, json_t **ret, struct err *e)
     return code;
 }
 
-/* *ret_known says whether the request was answered before; then the return value is that answer's. */
-static int recall(struct store *s, const struct command_row *row, const char *request_id, bool *ret_known,
-                  json_t **ret, struct err *e)
+/* *ret_known says whether the request was answered before; then the return value is that answer's.
+ */
+static int recall(struct store *s, const struct command_row *row, const char *request_id,
+                  bool *ret_known, json_t **ret, struct err *e)
 {
     struct stmt *q = db_q(s->db, "SELECT code,answer,name FROM command_log WHERE request_id=?");
     int rc = q_step(q_text(q, 1, request_id));
@@ -119,8 +123,9 @@ static int remember(struct store *s, const struct command_row *row, const struct
 {
     if (!request_id)
         return 0;
-    struct stmt *q = db_q(s->db, "INSERT INTO command_log(request_id,name,actor,code,answer,event_seq,at_ms)"
-                                 " VALUES(?,?,?,?,?,?,?)");
+    struct stmt *q =
+        db_q(s->db, "INSERT INTO command_log(request_id,name,actor,code,answer,event_seq,at_ms)"
+                    " VALUES(?,?,?,?,?,?,?)");
     q_text(q_text(q_text(q, 1, request_id), 2, row->name), 3, a->id);
     q_text(q_text(q, 4, code ? err_name(code) : ""), 5, answer);
     int rc = q_run(q_int(q_int(q, 6, store_last_seq(s->db)), 7, wall_now().ms));
@@ -132,7 +137,8 @@ static int remember(struct store *s, const struct command_row *row, const struct
 
 static bool is_trouble(int code) /* invariant 3 */
 {
-    return code == ERR_NOMEM || code == ERR_IO || code == ERR_DISK_FULL || code == ERR_DB || code == ERR_BUSY;
+    return code == ERR_NOMEM || code == ERR_IO || code == ERR_DISK_FULL || code == ERR_DB ||
+           code == ERR_BUSY;
 }
 
 static int savepoint(struct store *s, struct err *e)

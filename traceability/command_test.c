@@ -47,22 +47,29 @@ static void refusal_is_an_answer(void **state)
     OK(fix_command(f, "r-1", "buyer.register", buyer("market"), &ret, NULL, e));
     json_decref(ret);
     ret = NULL;
-    assert_int_equal(fix_command(f, "r-2", "buyer.register", buyer("market"), &ret, &repeat, &first), ERR_EXISTS);
+    assert_int_equal(
+        fix_command(f, "r-2", "buyer.register", buyer("market"), &ret, &repeat, &first),
+        ERR_EXISTS);
     assert_false(repeat);
-    assert_int_equal(fix_command(f, "r-2", "buyer.register", buyer("new"), &ret, &repeat, &second), ERR_EXISTS);
+    assert_int_equal(fix_command(f, "r-2", "buyer.register", buyer("new"), &ret, &repeat, &second),
+                     ERR_EXISTS);
     assert_true(repeat);
     assert_string_equal(first.text, second.text);
     assert_int_equal(second.code, ERR_EXISTS);
-    assert_int_equal(fix_command(f, "r-2", "store.restored", NULL, &ret, &repeat, &second), ERR_EXISTS);
+    assert_int_equal(fix_command(f, "r-2", "store.restored", NULL, &ret, &repeat, &second),
+                     ERR_EXISTS);
     assert_non_null(strstr(second.text, "buyer.register")); /* the id belongs to another command */
-    assert_int_equal(fix_command(f, "r-3", "buyer.register", buyer("No!"), &ret, NULL, NULL), ERR_RANGE);
-    assert_int_equal(fix_command(f, "r-3", "buyer.register", buyer("yes"), &ret, &repeat, NULL), ERR_RANGE);
+    assert_int_equal(fix_command(f, "r-3", "buyer.register", buyer("No!"), &ret, NULL, NULL),
+                     ERR_RANGE);
+    assert_int_equal(fix_command(f, "r-3", "buyer.register", buyer("yes"), &ret, &repeat, NULL),
+                     ERR_RANGE);
     assert_true(repeat); /* kept although the first caller had no slot for its text */
     assert_null(ret);
     fix_commit(f);
 }
 
-/* store.restored writes its own event, then one per buyer; a buyer whose event is denied undoes all. */
+/* store.restored writes its own event, then one per buyer; a buyer whose event is denied undoes
+ * all. */
 static void refused_after_writing(void **state)
 {
     struct fix *f = *state;
@@ -79,13 +86,15 @@ static void refused_after_writing(void **state)
     assert_int_equal(fix_command(f, "r-1", "store.restored", NULL, &ret, NULL, &why), ERR_DENIED);
     assert_int_equal(events(f), n);
     assert_int_equal(fix_number(store_db(f->s), "SELECT count(*) FROM node"), 0);
-    assert_int_equal(fix_number(store_db(f->s), "SELECT value='1' FROM meta WHERE key='generation'"), 1);
+    assert_int_equal(
+        fix_number(store_db(f->s), "SELECT value='1' FROM meta WHERE key='generation'"), 1);
     assert_int_equal(fix_number(store_db(f->s), "SELECT count(*) FROM command_log"), 1);
     fix_commit(f);
     assert_string_equal(store_id(f->s), id);
 }
 
-static int run_as(struct fix *f, enum role role, const char *request_id, const char *name, struct err *e)
+static int run_as(struct fix *f, enum role role, const char *request_id, const char *name,
+                  struct err *e)
 {
     const struct actor a = {.role = role, .id = "uid:7"};
     json_t *args = buyer("market"), *ret = NULL;
@@ -103,7 +112,8 @@ static void roles_and_names(void **state)
     memset(long_id, 'x', sizeof long_id - 1);
     long_id[sizeof long_id - 1] = '\0';
     fix_open(f);
-    assert_int_equal(run_as(f, ROLE_MANAGER, "r", "buyer.register", &why), ERR_STATE); /* no transaction */
+    assert_int_equal(run_as(f, ROLE_MANAGER, "r", "buyer.register", &why),
+                     ERR_STATE); /* no transaction */
     fix_begin(f);
     assert_int_equal(run_as(f, ROLE_OPERATOR, "r", "buyer.register", &why), ERR_DENIED);
     assert_non_null(strstr(why.text, "manager"));
@@ -113,7 +123,8 @@ static void roles_and_names(void **state)
     assert_int_equal(run_as(f, ROLE_MANAGER, "r", "buyer.regster", &why), ERR_NOT_FOUND);
     assert_non_null(strstr(why.text, "\"buyer.register\""));
     assert_int_equal(run_as(f, ROLE_MANAGER, "r", "qqqqqqqqqqqqqq", &why), ERR_NOT_FOUND);
-    assert_int_equal(fix_number(store_db(f->s), "SELECT count(*) FROM command_log"), 0); /* none used up the id */
+    assert_int_equal(fix_number(store_db(f->s), "SELECT count(*) FROM command_log"),
+                     0); /* none used up the id */
     assert_int_equal(run_as(f, ROLE_MANAGER, "r", "buyer.register", &why), 0);
     assert_int_equal(run_as(f, ROLE_DAEMON, NULL, "buyer.register", &why), ERR_EXISTS);
     assert_int_equal(fix_number(store_db(f->s), "SELECT actor='uid:7' FROM command_log"), 1);
@@ -127,7 +138,9 @@ static void trouble_is_no_answer(void **state)
     struct err why;
     fix_open(f);
     fix_begin(f);
-    OK(db_exec(store_db(f->s), "CREATE TRIGGER broken BEFORE INSERT ON buyer BEGIN SELECT RAISE(ABORT,'x'); END", e));
+    OK(db_exec(store_db(f->s),
+               "CREATE TRIGGER broken BEFORE INSERT ON buyer BEGIN SELECT RAISE(ABORT,'x'); END",
+               e));
     assert_int_equal(run_as(f, ROLE_MANAGER, "r", "buyer.register", &why), ERR_DB);
     assert_int_equal(events(f), 1);
     OK(db_exec(store_db(f->s), "DROP TRIGGER broken", e));
@@ -153,8 +166,9 @@ static void help_names_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIX_TEST(first_answer_again), FIX_TEST(refusal_is_an_answer), FIX_TEST(refused_after_writing),
-        FIX_TEST(roles_and_names),    FIX_TEST(trouble_is_no_answer), cmocka_unit_test(help_names_all),
+        FIX_TEST(first_answer_again),    FIX_TEST(refusal_is_an_answer),
+        FIX_TEST(refused_after_writing), FIX_TEST(roles_and_names),
+        FIX_TEST(trouble_is_no_answer),  cmocka_unit_test(help_names_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

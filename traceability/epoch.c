@@ -1,10 +1,12 @@
-/* Epochs of a line's mailbox (contract: line.h; rules 1–3 of the mailbox). Thread: main of lotlined.
- * Owns: table line_epoch.
+/* Epochs of a line's mailbox (contract: line.h; rules 1–3 of the mailbox). Thread: main of
+ * lotlined. Owns: table line_epoch.
  *
  * Invariants
  *  1. An epoch is an event first, and only then written to a PLC.
- *  2. No number is proposed twice on a line but to the same start of the same PLC, which never showed it.
- *  3. After a restore the numbers begin at random: the lost part of the record may have used the next ones. */
+ *  2. No number is proposed twice on a line but to the same start of the same PLC, which never
+ * showed it.
+ *  3. After a restore the numbers begin at random: the lost part of the record may have used the
+ * next ones. */
 #include "base/crypto.h"
 #include "base/json.h"
 #include "traceability/item.h"
@@ -35,9 +37,10 @@ static int64_t generation_of(struct db *db)
 
 static int open_epoch(struct db *db, const struct event *ev, bool own)
 {
-    struct stmt *q = db_q(db, "INSERT INTO line_epoch(line,epoch,nonce,boot_nonce,shown,own,generation,since)"
-                              " VALUES(?1,?2,?3,?3,?4,?5,?6,?7) ON CONFLICT(line,epoch) DO UPDATE SET"
-                              " boot_nonce=excluded.boot_nonce,shown=1,since=excluded.since");
+    struct stmt *q =
+        db_q(db, "INSERT INTO line_epoch(line,epoch,nonce,boot_nonce,shown,own,generation,since)"
+                 " VALUES(?1,?2,?3,?3,?4,?5,?6,?7) ON CONFLICT(line,epoch) DO UPDATE SET"
+                 " boot_nonce=excluded.boot_nonce,shown=1,since=excluded.since");
     int64_t generation = generation_of(db);
     q_int(q_int(q, 1, json_int_or(ev->body, "line", 0)), 2, json_int_or(ev->body, "epoch", 0));
     q_int(q_int(q_int(q, 3, json_int_or(ev->body, "nonce", 0)), 4, !own), 5, own);
@@ -56,7 +59,8 @@ int apply_epoch_adopted(struct db *db, const struct event *ev)
 
 int apply_epoch_shown(struct db *db, const struct event *ev)
 {
-    struct stmt *q = db_q(db, "UPDATE line_epoch SET shown=1,boot_nonce=? WHERE line=? AND epoch=?");
+    struct stmt *q =
+        db_q(db, "UPDATE line_epoch SET shown=1,boot_nonce=? WHERE line=? AND epoch=?");
     q_int(q_int(q, 1, json_int_or(ev->body, "nonce", 0)), 2, json_int_or(ev->body, "line", 0));
     return q_run(q_int(q, 3, json_int_or(ev->body, "epoch", 0)));
 }
@@ -66,8 +70,9 @@ int apply_epoch_shown(struct db *db, const struct event *ev)
 /* The line's newest epoch, or with `epoch` that one: 1, 0 when there is none, or an error. */
 static int find(struct store *s, uint32_t line, uint32_t epoch, struct known *ret)
 {
-    struct stmt *q = db_q(s->db, "SELECT epoch,nonce,boot_nonce,shown,own FROM line_epoch WHERE line=?1 AND"
-                                 " (?2=0 OR epoch=?2) ORDER BY since DESC LIMIT 1");
+    struct stmt *q =
+        db_q(s->db, "SELECT epoch,nonce,boot_nonce,shown,own FROM line_epoch WHERE line=?1 AND"
+                    " (?2=0 OR epoch=?2) ORDER BY since DESC LIMIT 1");
     int rc = q_step(q_int(q_int(q, 1, line), 2, epoch));
     if (rc == 1)
         *ret = (struct known){(uint32_t)q_col(q, 0), (uint32_t)q_col(q, 1), (uint32_t)q_col(q, 2),
@@ -80,7 +85,8 @@ static int find(struct store *s, uint32_t line, uint32_t epoch, struct known *re
 static int highest_own(struct store *s, uint32_t line, uint32_t *ret)
 {
     int64_t generation = generation_of(s->db);
-    struct stmt *q = db_q(s->db, "SELECT max(epoch) FROM line_epoch WHERE line=? AND own=1 AND generation=?");
+    struct stmt *q =
+        db_q(s->db, "SELECT max(epoch) FROM line_epoch WHERE line=? AND own=1 AND generation=?");
     int rc = q_step(q_int(q_int(q, 1, line), 2, generation));
     *ret = rc == 1 ? (uint32_t)q_col(q, 0) : 0;
     q_done(q);
@@ -127,11 +133,11 @@ int item_line_state(struct store *s, uint32_t line, struct item_line_state *ret,
 
 /* ---- what changes ---- */
 
-static int append(struct store *s, enum event_kind kind, uint32_t line, uint32_t epoch, uint32_t nonce,
-                  struct err *e)
+static int append(struct store *s, enum event_kind kind, uint32_t line, uint32_t epoch,
+                  uint32_t nonce, struct err *e)
 {
-    json_t *body = json_pack("{s:I,s:I,s:I}", "line", (json_int_t)line, "epoch", (json_int_t)epoch, "nonce",
-                             (json_int_t)nonce);
+    json_t *body = json_pack("{s:I,s:I,s:I}", "line", (json_int_t)line, "epoch", (json_int_t)epoch,
+                             "nonce", (json_int_t)nonce);
     int rc = event_append(s, kind, body, NULL, NULL, e);
     json_decref(body);
     return rc;
@@ -150,7 +156,8 @@ static int need_line(struct store *s, uint32_t line, struct err *e)
     return rc < 0 ? trouble(s, rc, line, e) : 0;
 }
 
-int epoch_propose(struct store *s, uint32_t line, uint32_t nonce, uint32_t *ret_epoch, struct err *e)
+int epoch_propose(struct store *s, uint32_t line, uint32_t nonce, uint32_t *ret_epoch,
+                  struct err *e)
 {
     struct known k = {0};
     uint32_t epoch = 0;
@@ -189,8 +196,8 @@ int epoch_shown(struct store *s, uint32_t line, uint32_t epoch, uint32_t nonce, 
     return append(s, EVENT_EPOCH_SHOWN, line, epoch, nonce, e);
 }
 
-int epoch_unknown(struct store *s, uint32_t line, uint32_t epoch, uint32_t oldest_seq, uint32_t nonce,
-                  struct err *e)
+int epoch_unknown(struct store *s, uint32_t line, uint32_t epoch, uint32_t oldest_seq,
+                  uint32_t nonce, struct err *e)
 {
     struct known k = {0};
     struct item_place *p = NULL;
@@ -207,7 +214,12 @@ int epoch_unknown(struct store *s, uint32_t line, uint32_t epoch, uint32_t oldes
         rc = item_place_of(&s->places, s->db, line, epoch, &p, e);
     if (rc || oldest_seq <= p->seq + 1)
         return rc;
-    struct gap g = {.kind = GAP_ITEMS, .line = line, .epoch = epoch, .from = p->seq + 1, .to = oldest_seq - 1,
-                    .count = oldest_seq - 1 - p->seq, .cause = "unknown-epoch"};
+    struct gap g = {.kind = GAP_ITEMS,
+                    .line = line,
+                    .epoch = epoch,
+                    .from = p->seq + 1,
+                    .to = oldest_seq - 1,
+                    .count = oldest_seq - 1 - p->seq,
+                    .cause = "unknown-epoch"};
     return gap_append(s, &g, e);
 }

@@ -2,11 +2,12 @@
  * Thread: main of lotlined for appending, any with its own handle for reading. Owns nothing.
  *
  * Invariants
- *  1. seq is dense from 1; event, leaf, nodes, projections and stream entries of one event stand in one
- *     savepoint: all or nothing.
- *  2. Projections are made from the stored bytes alone, live and in rebuild by the same event_apply.
- *  3. Nothing personal enters a body: names by their keys, and pseudonyms of persons where a body leaves
- *     the shed. */
+ *  1. seq is dense from 1; event, leaf, nodes, projections and stream entries of one event stand in
+ * one savepoint: all or nothing.
+ *  2. Projections are made from the stored bytes alone, live and in rebuild by the same
+ * event_apply.
+ *  3. Nothing personal enters a body: names by their keys, and pseudonyms of persons where a body
+ * leaves the shed. */
 #include "traceability/event.h"
 #include "base/json.h"
 #include "base/num.h"
@@ -22,7 +23,7 @@ static const struct {
     bool is_public;
     event_apply_fn *apply;
 } rows[EVENT_KIND_COUNT] = {
-#define EVENT(id, name, epcis, bizstep, disposition, is_public, apply)                                       \
+#define EVENT(id, name, epcis, bizstep, disposition, is_public, apply)                             \
     {name, epcis, bizstep, disposition, is_public, apply},
 #include "traceability/events.def"
 #undef EVENT
@@ -125,17 +126,19 @@ int event_screen(struct store *s, const json_t *v, bool is_public, struct err *e
     return screen_value(&(struct screen){s, is_public, e}, v);
 }
 
-static int add_frame(json_t *o, enum event_kind kind, int64_t seq, struct wall at, const char *actor,
-                     struct err *e)
+static int add_frame(json_t *o, enum event_kind kind, int64_t seq, struct wall at,
+                     const char *actor, struct err *e)
 {
     static const char *const added[] = {"v",       "kind", "seq",   "at_ms",
                                         "mono_ns", "boot", "clock", "actor"};
     for (size_t i = 0; i < sizeof added / sizeof *added; i++)
         if (json_object_get(o, added[i]))
-            return err_set(e, ERR_KEY, "%s: \"%s\" is not the body's own", rows[kind].name, added[i]);
-    json_t *frame = json_pack("{s:i,s:s,s:I,s:I,s:I,s:s,s:s}", "v", 1, "kind", rows[kind].name, "seq",
-                              (json_int_t)seq, "at_ms", (json_int_t)at.ms, "mono_ns",
-                              (json_int_t)mono_now().ns, "boot", clock_boot_id(), "clock", clock_state());
+            return err_set(e, ERR_KEY, "%s: \"%s\" is not the body's own", rows[kind].name,
+                           added[i]);
+    json_t *frame =
+        json_pack("{s:i,s:s,s:I,s:I,s:I,s:s,s:s}", "v", 1, "kind", rows[kind].name, "seq",
+                  (json_int_t)seq, "at_ms", (json_int_t)at.ms, "mono_ns", (json_int_t)mono_now().ns,
+                  "boot", clock_boot_id(), "clock", clock_state());
     int bad = !frame || json_object_update(o, frame);
     if (!bad && !rows[kind].is_public)
         bad = json_object_set_new(o, "actor", json_string(actor ? actor : "daemon"));
@@ -147,7 +150,8 @@ static int add_frame(json_t *o, enum event_kind kind, int64_t seq, struct wall a
 
 static int insert(struct db *db, const struct event *ev, const struct merkle_hash *leaf)
 {
-    struct stmt *q = db_q(db, "INSERT INTO event(seq,fmt,kind,at_ms,body,leaf) VALUES(?,1,?,?,?,?)");
+    struct stmt *q =
+        db_q(db, "INSERT INTO event(seq,fmt,kind,at_ms,body,leaf) VALUES(?,1,?,?,?,?)");
     q_int(q_text(q_int(q, 1, ev->seq), 2, rows[ev->kind].name), 3, ev->at.ms);
     return q_run(q_blob(q_blob(q, 4, ev->bytes, ev->n), 5, leaf->b, SHA256_LEN));
 }
@@ -179,8 +183,8 @@ static int append_bytes(struct store *s, struct event *ev, struct err *e)
 {
     json_t *body = NULL;
     if (ev->n > EVENT_MAX_BYTES)
-        return err_set(e, ERR_TOOBIG, "%s: %zu bytes, at most %d are allowed", rows[ev->kind].name, ev->n,
-                       EVENT_MAX_BYTES);
+        return err_set(e, ERR_TOOBIG, "%s: %zu bytes, at most %d are allowed", rows[ev->kind].name,
+                       ev->n, EVENT_MAX_BYTES);
     int rc = json_parse(ev->bytes, ev->n, &body, e); /* invariant 2 */
     ev->body = body;
     if (rc == 0)
@@ -200,13 +204,15 @@ int event_append(struct store *s, enum event_kind kind, const json_t *body, cons
         return rc;
     ev.seq = store_last_seq(s->db) + 1;
     json_t *o = body ? json_copy((json_t *)(uintptr_t)body) : json_object();
-    rc = o ? add_frame(o, kind, ev.seq, ev.at, actor, e) : err_set(e, ERR_NOMEM, "no memory for an event");
+    rc = o ? add_frame(o, kind, ev.seq, ev.at, actor, e)
+           : err_set(e, ERR_NOMEM, "no memory for an event");
     char *bytes = rc ? NULL : json_canonical(o, &ev.n);
     json_decref(o);
     if (rc)
         return rc;
     if (!bytes)
-        return err_set(e, ERR_RANGE, "%s: only integers and texts can be recorded", rows[kind].name);
+        return err_set(e, ERR_RANGE, "%s: only integers and texts can be recorded",
+                       rows[kind].name);
     ev.bytes = bytes;
     store_touch(s);
     rc = append_bytes(s, &ev, e);
@@ -218,24 +224,23 @@ int event_append(struct store *s, enum event_kind kind, const json_t *body, cons
 
 /* ---- reading ---- */
 
-/* The row that `q` stands on; its columns are seq, kind, at_ms, body. The row is copied first, so that
- * the visitor may use the same statement. */
+/* The row that `q` stands on; its columns are seq, kind, at_ms, body. The row is copied first, so
+ * that the visitor may use the same statement. */
 int event_visit(struct stmt *q, event_visit_fn *visit, void *ctx, int64_t *ret_seq, struct err *e)
 {
     struct event ev = {.seq = q_col(q, 0), .at = {q_col(q, 2)}};
     const void *p = q_bytes(q, 3, &ev.n);
-    char *bytes = malloc(ev.n + 1);
+    char *bytes = calloc(1, ev.n + 1);
     json_t *body = NULL;
     int rc = event_kind_from(q_str(q, 1), &ev.kind);
     if (rc)
-        err_set(e, rc = ERR_VERSION, "event %lld: kind \"%.40s\" is unknown", (long long)ev.seq, q_str(q, 1));
+        err_set(e, rc = ERR_VERSION, "event %lld: kind \"%.40s\" is unknown", (long long)ev.seq,
+                q_str(q, 1));
+    if (bytes && p)
+        memcpy(bytes, p, ev.n);
+    q_done(q);
     if (rc == 0 && !bytes)
         rc = err_set(e, ERR_NOMEM, "no memory for event %lld", (long long)ev.seq);
-    if (rc == 0) {
-        memcpy(bytes, p ? p : "", ev.n);
-        bytes[ev.n] = '\0';
-    }
-    q_done(q);
     if (rc == 0 && (rc = json_parse(bytes, ev.n, &body, e)))
         err_prefix(e, "event %lld", (long long)ev.seq);
     if (rc == 0) {
@@ -264,7 +269,8 @@ int event_scan(struct db *db, int64_t after, int64_t limit, event_visit_fn *visi
                struct err *e)
 {
     for (; limit > 0; limit--) {
-        struct stmt *q = db_q(db, "SELECT seq,kind,at_ms,body FROM event WHERE seq>? ORDER BY seq LIMIT 1");
+        struct stmt *q =
+            db_q(db, "SELECT seq,kind,at_ms,body FROM event WHERE seq>? ORDER BY seq LIMIT 1");
         int rc = q_step(q_int(q, 1, after));
         if (rc < 0)
             return err_set(e, rc, "events: %s", db_message(db));

@@ -57,9 +57,11 @@ static void nothing_personal(void **state)
     fix_open(f);
     fix_begin(f);
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(append(f, EVENT_CLOCK_STEPPED, json_pack("{s:s}", keys[i], "x"), &why), ERR_DENIED);
+        assert_int_equal(append(f, EVENT_CLOCK_STEPPED, json_pack("{s:s}", keys[i], "x"), &why),
+                         ERR_DENIED);
         assert_non_null(strstr(why.text, keys[i]));
-        assert_int_equal(append(f, EVENT_CLOCK_STEPPED, json_pack("{s:[i,{s:{s:s}}]}", "a", 1, "b", keys[i], "x"), &why),
+        assert_int_equal(append(f, EVENT_CLOCK_STEPPED,
+                                json_pack("{s:[i,{s:{s:s}}]}", "a", 1, "b", keys[i], "x"), &why),
                          ERR_DENIED);
     }
     assert_int_equal(append(f, EVENT_CLOCK_STEPPED, json_pack("{s:s}", "name_zh", "x"), &why), 0);
@@ -77,9 +79,12 @@ static void no_pid_in_public(void **state)
     OK(people_add(f->s, "farmer", "Wang", NULL, NULL, pid, e));
     snprintf(marked, sizeof marked, "pid:%s", pid);
     assert_int_equal(append(f, EVENT_CLOCK_STEPPED, json_pack("{s:s}", "farmer", pid), &why), 0);
-    assert_int_equal(append(f, EVENT_STREAM_RESTARTED, json_pack("{s:s}", "x", pid), &why), ERR_DENIED);
-    assert_int_equal(append(f, EVENT_STREAM_RESTARTED, json_pack("{s:[s]}", "x", marked), &why), ERR_DENIED);
-    assert_int_equal(append(f, EVENT_STREAM_RESTARTED, json_pack("{s:s}", "buyer", "unknown"), &why), 0);
+    assert_int_equal(append(f, EVENT_STREAM_RESTARTED, json_pack("{s:s}", "x", pid), &why),
+                     ERR_DENIED);
+    assert_int_equal(append(f, EVENT_STREAM_RESTARTED, json_pack("{s:[s]}", "x", marked), &why),
+                     ERR_DENIED);
+    assert_int_equal(
+        append(f, EVENT_STREAM_RESTARTED, json_pack("{s:s}", "buyer", "unknown"), &why), 0);
     json_t *back = NULL;
     OK(event_read(store_db(f->s), 3, look, &back, e));
     assert_null(json_object_get(back, "actor"));
@@ -98,20 +103,24 @@ static json_t *padded(size_t n)
 
 static void refused_bodies(void **state)
 {
-    static const char *const added[] = {"v", "kind", "seq", "at_ms", "mono_ns", "boot", "clock", "actor"};
+    static const char *const added[] = {"v",       "kind", "seq",   "at_ms",
+                                        "mono_ns", "boot", "clock", "actor"};
     struct fix *f = *state;
     fix_open(f);
-    assert_int_equal(append(f, EVENT_CLOCK_STEPPED, padded(1), NULL), ERR_STATE); /* no transaction */
+    assert_int_equal(append(f, EVENT_CLOCK_STEPPED, padded(1), NULL),
+                     ERR_STATE); /* no transaction */
     fix_begin(f);
     for (size_t i = 0; i < 8; i++)
-        assert_int_equal(append(f, EVENT_CLOCK_STEPPED, json_pack("{s:i}", added[i], 1), NULL), ERR_KEY);
+        assert_int_equal(append(f, EVENT_CLOCK_STEPPED, json_pack("{s:i}", added[i], 1), NULL),
+                         ERR_KEY);
     assert_int_equal(append(f, EVENT_CLOCK_STEPPED, json_pack("{s:f}", "x", 0.5), NULL), ERR_RANGE);
     assert_int_equal(append(f, EVENT_CLOCK_STEPPED, padded(EVENT_MAX_BYTES), NULL), ERR_TOOBIG);
     assert_int_equal(fix_number(store_db(f->s), "SELECT count(*) FROM event"), 1);
     size_t pad = EVENT_MAX_BYTES - 300;
     while (append(f, EVENT_CLOCK_STEPPED, padded(pad), NULL) == 0)
         pad++;
-    assert_int_equal(fix_number(store_db(f->s), "SELECT max(length(body)) FROM event"), EVENT_MAX_BYTES);
+    assert_int_equal(fix_number(store_db(f->s), "SELECT max(length(body)) FROM event"),
+                     EVENT_MAX_BYTES);
     fix_commit(f);
 }
 
@@ -126,7 +135,8 @@ static void nothing_when_apply_fails(void **state)
     json_t *body = json_pack("{s:s}", "buyer", "market");
     OK(event_append(f->s, EVENT_BUYER_REGISTERED, body, NULL, NULL, e));
     int64_t nodes = fix_number(store_db(f->s), "SELECT count(*) FROM node");
-    assert_int_equal(event_append(f->s, EVENT_BUYER_REGISTERED, body, NULL, NULL, &why), ERR_DB); /* not unique */
+    assert_int_equal(event_append(f->s, EVENT_BUYER_REGISTERED, body, NULL, NULL, &why),
+                     ERR_DB); /* not unique */
     assert_non_null(strstr(why.text, "buyer.registered"));
     json_decref(body);
     assert_int_equal(fix_number(store_db(f->s), "SELECT max(seq) FROM event"), 4);
@@ -174,12 +184,14 @@ static void table_of_kinds(void **state)
     (void)state;
     for (int i = 0; i < EVENT_KIND_COUNT; i++) {
         enum event_kind k;
-        const char *name = event_kind_name((enum event_kind)i), *type = event_kind_epcis((enum event_kind)i);
+        const char *name = event_kind_name((enum event_kind)i),
+                   *type = event_kind_epcis((enum event_kind)i);
         assert_int_equal(event_kind_from(name, &k), 0);
         assert_int_equal((int)k, i); /* names are unique */
-        assert_true(strlen(name) <= 24 && strspn(name, "abcdefghijklmnopqrstuvwxyz.-") == strlen(name));
-        assert_true(!*type || !strcmp(type, "ObjectEvent") || !strcmp(type, "TransformationEvent") ||
-                    !strcmp(type, "AggregationEvent"));
+        assert_true(strlen(name) <= 24 &&
+                    strspn(name, "abcdefghijklmnopqrstuvwxyz.-") == strlen(name));
+        assert_true(!*type || !strcmp(type, "ObjectEvent") ||
+                    !strcmp(type, "TransformationEvent") || !strcmp(type, "AggregationEvent"));
         assert_int_equal(!*type, !*event_kind_bizstep((enum event_kind)i));
     }
     enum event_kind k;
@@ -189,8 +201,12 @@ static void table_of_kinds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIX_TEST(frame),          FIX_TEST(nothing_personal),         FIX_TEST(no_pid_in_public),
-        FIX_TEST(refused_bodies), FIX_TEST(nothing_when_apply_fails), FIX_TEST(scanning),
+        FIX_TEST(frame),
+        FIX_TEST(nothing_personal),
+        FIX_TEST(no_pid_in_public),
+        FIX_TEST(refused_bodies),
+        FIX_TEST(nothing_when_apply_fails),
+        FIX_TEST(scanning),
         cmocka_unit_test(table_of_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
-/* Holes with their counts (contract: item.h). Nothing is lost silently: the row stands where the items would.
- * Thread: main of lotlined. The same hole reported twice (a batch that is applied again after a reopen) is
- * stored once; without bounds it is told by line, epoch, kind, cause and count. */
+/* Holes with their counts (contract: item.h). Nothing is lost silently: the row stands where the
+ * items would. Thread: main of lotlined. The same hole reported twice (a batch that is applied
+ * again after a reopen) is stored once; without bounds it is told by line, epoch, kind, cause and
+ * count. */
 #include "base/json.h"
 #include "traceability/item.h"
 #include "traceability/store_inner.h"
@@ -38,8 +39,9 @@ int apply_outcome_gap(struct db *db, const struct event *ev)
 /* 1: this very hole stands already. */
 static int is_known(struct store *s, const struct gap *g)
 {
-    struct stmt *q = db_q(s->db, "SELECT 1 FROM gap WHERE kind=? AND line=? AND epoch=? AND first=? AND last=?"
-                                 " AND count=? AND cause=?");
+    struct stmt *q =
+        db_q(s->db, "SELECT 1 FROM gap WHERE kind=? AND line=? AND epoch=? AND first=? AND last=?"
+                    " AND count=? AND cause=?");
     q_int(q_int(q_text(q, 1, kind_word(g->kind)), 2, g->line), 3, g->epoch);
     int rc = q_step(q_text(q_int(q_int(q_int(q, 4, g->from), 5, g->to), 6, g->count), 7, g->cause));
     q_done(q);
@@ -49,9 +51,10 @@ static int is_known(struct store *s, const struct gap *g)
 static int append(struct store *s, const struct gap *g, struct err *e)
 {
     json_t *body = json_pack("{s:I,s:I,s:I,s:I,s:I,s:s}", "line", (json_int_t)g->line, "epoch",
-                             (json_int_t)g->epoch, "first", (json_int_t)g->from, "last", (json_int_t)g->to,
-                             "count", (json_int_t)g->count, "cause", g->cause);
-    int rc = event_append(s, g->kind == GAP_ITEMS ? EVENT_ITEM_GAP : EVENT_OUTCOME_GAP, body, NULL, NULL, e);
+                             (json_int_t)g->epoch, "first", (json_int_t)g->from, "last",
+                             (json_int_t)g->to, "count", (json_int_t)g->count, "cause", g->cause);
+    int rc = event_append(s, g->kind == GAP_ITEMS ? EVENT_ITEM_GAP : EVENT_OUTCOME_GAP, body, NULL,
+                          NULL, e);
     json_decref(body);
     return rc;
 }
@@ -73,8 +76,8 @@ int gap_append(struct store *s, const struct gap *g, struct err *e)
         return err_set(e, ERR_EPOCH, "line %u: a gap of %s from %u, but %u is committed", g->line,
                        kind_word(g->kind), g->from, *at);
     if (bounded && (g->from != *at + 1 || g->to < g->from))
-        return err_set(e, ERR_STATE, "line %u: a gap of %s from %u to %u after %u", g->line, kind_word(g->kind),
-                       g->from, g->to, *at);
+        return err_set(e, ERR_STATE, "line %u: a gap of %s from %u to %u after %u", g->line,
+                       kind_word(g->kind), g->from, g->to, *at);
     rc = append(s, g, e);
     if (rc == 0 && bounded)
         *at = g->to;

@@ -1,10 +1,10 @@
-/* Items and outcomes of lines: one row each, in order, once (contract: item.h).  way: 8/12 item rows
- * Thread: main of lotlined, inside the turn's transaction. Owns: tables item, outcome, held.
+/* Items and outcomes of lines: one row each, in order, once (contract: item.h).  way: 8/12 item
+ * rows Thread: main of lotlined, inside the turn's transaction. Owns: tables item, outcome, held.
  *
  * Invariants
  *  1. Of one (line, epoch) the rows are seq 1, 2, 3 … without holes but those that a gap names.
- *  2. The same item twice is stored once; another item under the same number is refused (ERR_EPOCH).
- *     While its words are held they decide, later its measured values.
+ *  2. The same item twice is stored once; another item under the same number is refused
+ * (ERR_EPOCH). While its words are held they decide, later its measured values.
  *  3. A segment is opened by its own event before its first row. */
 #include "traceability/item.h"
 #include "base/json.h"
@@ -24,8 +24,9 @@ static int trouble(struct store *s, int rc, uint32_t line, struct err *e)
 int apply_segment_opened(struct db *db, const struct event *ev)
 {
     static const char *const keys[] = {"segment", "line", "epoch", "run", "rule", "first_seq"};
-    struct stmt *q = db_q(db, "INSERT INTO segment(id,line,epoch,run,rule,first_seq,item_to,outcome_to,at_ms,"
-                              "event_seq) VALUES(?1,?2,?3,?4,?5,?6,0,0,?7,?8)");
+    struct stmt *q =
+        db_q(db, "INSERT INTO segment(id,line,epoch,run,rule,first_seq,item_to,outcome_to,at_ms,"
+                 "event_seq) VALUES(?1,?2,?3,?4,?5,?6,0,0,?7,?8)");
     for (int i = 0; i < 6; i++)
         q_int(q, i + 1, json_int_or(ev->body, keys[i], 0));
     return q_run(q_int(q_int(q, 7, ev->at.ms), 8, ev->seq));
@@ -42,16 +43,17 @@ static int next_segment(struct store *s, uint32_t *ret)
 }
 
 /* Invariant 3. */
-static int open_segment(struct store *s, struct item_place *p, uint32_t line, uint32_t run, uint32_t rule,
-                        struct err *e)
+static int open_segment(struct store *s, struct item_place *p, uint32_t line, uint32_t run,
+                        uint32_t rule, struct err *e)
 {
     uint32_t id = 0;
     int rc = next_segment(s, &id);
     if (rc)
         return trouble(s, rc, line, e);
-    json_t *body = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "segment", (json_int_t)id, "line", (json_int_t)line,
-                             "epoch", (json_int_t)p->epoch, "run", (json_int_t)run, "rule", (json_int_t)rule,
-                             "first_seq", (json_int_t)p->seq + 1);
+    json_t *body =
+        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "segment", (json_int_t)id, "line", (json_int_t)line,
+                  "epoch", (json_int_t)p->epoch, "run", (json_int_t)run, "rule", (json_int_t)rule,
+                  "first_seq", (json_int_t)p->seq + 1);
     rc = event_append(s, EVENT_SEGMENT_OPENED, body, NULL, NULL, e);
     json_decref(body);
     if (rc)
@@ -102,7 +104,8 @@ static int hold_words(struct store *s, const struct item *it)
 {
     uint8_t bytes[WORDS_LEN];
     words_to_bytes(it->words, bytes);
-    struct stmt *q = db_q(s->db, "INSERT OR REPLACE INTO held(line,slot,epoch,seq,words) VALUES(?,?,?,?,?)");
+    struct stmt *q =
+        db_q(s->db, "INSERT OR REPLACE INTO held(line,slot,epoch,seq,words) VALUES(?,?,?,?,?)");
     q_int(q_int(q_int(q, 1, it->line), 2, it->seq % HELD_SLOTS), 3, it->epoch);
     return q_run(q_blob(q_int(q, 4, it->seq), 5, bytes, sizeof bytes));
 }
@@ -113,7 +116,8 @@ static int compare_words(struct store *s, const struct item *it)
     uint8_t bytes[WORDS_LEN];
     size_t n = 0;
     words_to_bytes(it->words, bytes);
-    struct stmt *q = db_q(s->db, "SELECT words FROM held WHERE line=? AND slot=? AND epoch=? AND seq=?");
+    struct stmt *q =
+        db_q(s->db, "SELECT words FROM held WHERE line=? AND slot=? AND epoch=? AND seq=?");
     q_int(q_int(q, 1, it->line), 2, it->seq % HELD_SLOTS);
     int rc = q_step(q_int(q_int(q, 3, it->epoch), 4, it->seq));
     if (rc == 1) {
@@ -126,10 +130,12 @@ static int compare_words(struct store *s, const struct item *it)
 }
 
 int item_held_words(struct store *s, uint32_t line, uint32_t epoch, uint32_t from, uint32_t to,
-                    void (*cb)(void *ctx, uint32_t seq, const uint16_t words[ITEM_WORDS]), void *ctx)
+                    void (*cb)(void *ctx, uint32_t seq, const uint16_t words[ITEM_WORDS]),
+                    void *ctx)
 {
-    struct stmt *q = db_q(s->db, "SELECT seq,words FROM held WHERE line=? AND epoch=? AND seq>? AND seq<=?"
-                                 " ORDER BY seq");
+    struct stmt *q =
+        db_q(s->db, "SELECT seq,words FROM held WHERE line=? AND epoch=? AND seq>? AND seq<=?"
+                    " ORDER BY seq");
     q_int(q_int(q_int(q_int(q, 1, line), 2, epoch), 3, from), 4, to);
     int rc;
     while ((rc = q_step(q)) == 1) {
@@ -146,8 +152,8 @@ int item_held_words(struct store *s, uint32_t line, uint32_t epoch, uint32_t fro
 
 int item_forget_words(struct store *s, uint32_t line, uint32_t epoch, uint32_t seq)
 {
-    /* A slot is taken over by the item 1024 later, so nothing grows; a delete here would only wear the
-     * flash. Words beyond what the PLC holds are never asked for. */
+    /* A slot is taken over by the item 1024 later, so nothing grows; a delete here would only wear
+     * the flash. Words beyond what the PLC holds are never asked for. */
     (void)line;
     (void)epoch;
     (void)seq;
@@ -166,9 +172,10 @@ static void bind_measure(struct stmt *q, int i, int32_t v)
 
 static int insert_item(struct store *s, const struct item *it, uint32_t segment)
 {
-    struct stmt *q = db_q(s->db, "INSERT INTO item(id,fmt,net_mg,dia_um,mid_um,len_um,bow_ppm,defects,flags,lane,"
-                                 "grade,outlet,why,outlet_why,rule,recovered,at_ms)"
-                                 " VALUES(?1,1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)");
+    struct stmt *q = db_q(
+        s->db, "INSERT INTO item(id,fmt,net_mg,dia_um,mid_um,len_um,bow_ppm,defects,flags,lane,"
+               "grade,outlet,why,outlet_why,rule,recovered,at_ms)"
+               " VALUES(?1,1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)");
     q_int(q, 1, item_id(segment, it->seq));
     if (it->net_mg == ITEM_NO_MG)
         q_null(q, 2);
@@ -178,17 +185,20 @@ static int insert_item(struct store *s, const struct item *it, uint32_t segment)
     bind_measure(q, 4, it->mid_um);
     bind_measure(q, 5, it->len_um);
     bind_measure(q, 6, it->bow_ppm);
-    const int64_t rest[] = {it->defects, it->flags, it->lane, it->grade, it->outlet, it->why, it->outlet_why, it->rule, it->recovered, it->at.ms};
+    const int64_t rest[] = {it->defects, it->flags,      it->lane, it->grade,     it->outlet,
+                            it->why,     it->outlet_why, it->rule, it->recovered, it->at.ms};
     for (int i = 0; i < 10; i++)
         q_int(q, 7 + i, rest[i]);
     return q_run(q);
 }
 
-/* What a record of the PLC says, without our decision: equal in the stored row? 1 or 0, or an error. */
+/* What a record of the PLC says, without our decision: equal in the stored row? 1 or 0, or an
+ * error. */
 static int same_measures(struct store *s, const struct item *it, uint32_t segment)
 {
-    struct stmt *q = db_q(s->db, "SELECT net_mg IS ?2 AND dia_um IS ?3 AND mid_um IS ?4 AND len_um IS ?5 AND"
-                                 " bow_ppm IS ?6 AND flags=?7 AND lane=?8 FROM item WHERE id=?1");
+    struct stmt *q =
+        db_q(s->db, "SELECT net_mg IS ?2 AND dia_um IS ?3 AND mid_um IS ?4 AND len_um IS ?5 AND"
+                    " bow_ppm IS ?6 AND flags=?7 AND lane=?8 FROM item WHERE id=?1");
     q_int(q, 1, item_id(segment, it->seq));
     if (it->net_mg == ITEM_NO_MG)
         q_null(q, 2);
@@ -217,8 +227,8 @@ static int meet_again(struct store *s, const struct item *it, struct err *e)
     if (rc == 1)
         return 0;
     if (rc == 0 || rc == ERR_EPOCH)
-        return err_set(e, ERR_EPOCH, "line %u: item %u of epoch %u is committed with other bytes", it->line, it->seq,
-                       it->epoch);
+        return err_set(e, ERR_EPOCH, "line %u: item %u of epoch %u is committed with other bytes",
+                       it->line, it->seq, it->epoch);
     return trouble(s, rc, it->line, e);
 }
 
@@ -233,8 +243,8 @@ int item_append(struct store *s, const struct item *it, struct err *e)
     if (it->seq <= p->seq && it->seq > 0)
         return meet_again(s, it, e);
     if (it->seq != p->seq + 1) /* invariant 1 */
-        return err_set(e, ERR_STATE, "line %u: item %u of epoch %u came after %u without a gap", it->line, it->seq,
-                       it->epoch, p->seq);
+        return err_set(e, ERR_STATE, "line %u: item %u of epoch %u came after %u without a gap",
+                       it->line, it->seq, it->epoch, p->seq);
     store_touch(s);
     if (!p->segment || p->run != it->run)
         rc = open_segment(s, p, it->line, it->run, it->rule, e);
@@ -254,19 +264,23 @@ int item_append(struct store *s, const struct item *it, struct err *e)
 
 static int same_outcome(struct store *s, const struct outcome *o, uint32_t base, struct err *e)
 {
-    struct stmt *q = db_q(s->db, "SELECT 1 FROM outcome WHERE id=? AND seq=? AND outlet=? AND reason=?");
+    struct stmt *q =
+        db_q(s->db, "SELECT 1 FROM outcome WHERE id=? AND seq=? AND outlet=? AND reason=?");
     q_int(q_int(q, 1, item_id(base, o->out)), 2, o->seq);
     int rc = q_step(q_int(q_int(q, 3, o->outlet), 4, o->reason));
     q_done(q);
     if (rc < 0)
         return trouble(s, rc, o->line, e);
-    return rc == 1 ? 0 : err_set(e, ERR_EPOCH, "line %u: outcome %u of epoch %u is committed with other values",
-                                 o->line, o->out, o->epoch);
+    return rc == 1 ? 0
+                   : err_set(e, ERR_EPOCH,
+                             "line %u: outcome %u of epoch %u is committed with other values",
+                             o->line, o->out, o->epoch);
 }
 
 static int insert_outcome(struct store *s, const struct outcome *o, uint32_t base)
 {
-    struct stmt *q = db_q(s->db, "INSERT INTO outcome(id,fmt,seq,outlet,reason,at_ms) VALUES(?,1,?,?,?,?)");
+    struct stmt *q =
+        db_q(s->db, "INSERT INTO outcome(id,fmt,seq,outlet,reason,at_ms) VALUES(?,1,?,?,?,?)");
     q_int(q_int(q_int(q, 1, item_id(base, o->out)), 2, o->seq), 3, o->outlet);
     return q_run(q_int(q_int(q, 4, o->reason), 5, o->at.ms));
 }
@@ -282,8 +296,8 @@ int outcome_append(struct store *s, const struct outcome *o, struct err *e)
     if (o->out <= p->out && o->out > 0)
         return same_outcome(s, o, p->base, e);
     if (o->out != p->out + 1) /* invariant 1 */
-        return err_set(e, ERR_STATE, "line %u: outcome %u of epoch %u came after %u without a gap", o->line, o->out,
-                       o->epoch, p->out);
+        return err_set(e, ERR_STATE, "line %u: outcome %u of epoch %u came after %u without a gap",
+                       o->line, o->out, o->epoch, p->out);
     store_touch(s);
     if (!p->base)
         rc = open_segment(s, p, o->line, 0, 0, e);

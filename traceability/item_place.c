@@ -1,5 +1,5 @@
-/* Where each line stands in the record (contract: item_place.h). A cache: what it says can always be read
- * again from segment, item, outcome and gap; that is what happens after a rollback. */
+/* Where each line stands in the record (contract: item_place.h). A cache: what it says can always
+ * be read again from segment, item, outcome and gap; that is what happens after a rollback. */
 #include "traceability/item_place.h"
 #include <string.h>
 
@@ -21,7 +21,8 @@ static int ask(struct stmt *q, uint32_t *ret)
 
 static int read_segments(struct db *db, uint32_t line, struct item_place *p)
 {
-    struct stmt *q = db_q(db, "SELECT id,run FROM segment WHERE line=? AND epoch=? ORDER BY id DESC LIMIT 1");
+    struct stmt *q =
+        db_q(db, "SELECT id,run FROM segment WHERE line=? AND epoch=? ORDER BY id DESC LIMIT 1");
     int rc = q_step(q_int(q_int(q, 1, line), 2, p->epoch));
     p->segment = rc == 1 ? (uint32_t)q_col(q, 0) : 0;
     p->run = rc == 1 ? (uint32_t)q_col(q, 1) : 0;
@@ -34,7 +35,8 @@ static int read_segments(struct db *db, uint32_t line, struct item_place *p)
 
 static int newest_row(struct db *db, const char *sql, uint32_t segment, uint32_t *ret)
 {
-    struct stmt *q = q_int(q_int(db_q(db, sql), 1, item_id(segment, 0)), 2, item_id(segment, UINT32_MAX));
+    struct stmt *q =
+        q_int(q_int(db_q(db, sql), 1, item_id(segment, 0)), 2, item_id(segment, UINT32_MAX));
     return ask(q, ret); /* the low half of the id */
 }
 
@@ -45,7 +47,8 @@ static int newest_item(struct db *db, uint32_t line, const struct item_place *p,
     int rc = 0;
     *ret = 0;
     while (rc == 0 && segment && *ret == 0) {
-        rc = newest_row(db, "SELECT max(id)&4294967295 FROM item WHERE id BETWEEN ? AND ?", segment, ret);
+        rc = newest_row(db, "SELECT max(id)&4294967295 FROM item WHERE id BETWEEN ? AND ?", segment,
+                        ret);
         if (rc || *ret)
             break;
         struct stmt *q = db_q(db, "SELECT max(id) FROM segment WHERE line=? AND epoch=? AND id<?");
@@ -72,7 +75,8 @@ static int read_place(struct db *db, uint32_t line, struct item_place *p)
     if (rc == 0)
         rc = newest_item(db, line, p, &p->seq);
     if (rc == 0 && p->base)
-        rc = newest_row(db, "SELECT max(id)&4294967295 FROM outcome WHERE id BETWEEN ? AND ?", p->base, &p->out);
+        rc = newest_row(db, "SELECT max(id)&4294967295 FROM outcome WHERE id BETWEEN ? AND ?",
+                        p->base, &p->out);
     if (rc == 0)
         rc = newest_gap(db, "items", line, p->epoch, &gap);
     if (rc == 0)

@@ -1,5 +1,6 @@
-/* Where each line stands in the record: what may come next, so that an append needs no search. A cache
- * of what the tables say; forgotten at rollback. Private to the core (item.c, gap.c, block.c). */
+/* Where each line stands in the record: what may come next, so that an append needs no search. A
+ * cache of what the tables say; forgotten at rollback. Private to the core (item.c, gap.c,
+ * block.c). */
 #pragma once
 #include "base/clock.h"
 #include "base/db.h"
@@ -10,10 +11,10 @@
 #define LINES_MAX 256
 
 struct item_place {
-    uint32_t epoch;          /* 0: nothing is known */
-    uint32_t segment, run;   /* newest segment of the epoch; 0: none yet */
-    uint32_t base;           /* its first segment, which numbers the outcomes */
-    uint32_t seq, out;       /* the newest that stands, as a row or as a gap */
+    uint32_t epoch;        /* 0: nothing is known */
+    uint32_t segment, run; /* newest segment of the epoch; 0: none yet */
+    uint32_t base;         /* its first segment, which numbers the outcomes */
+    uint32_t seq, out;     /* the newest that stands, as a row or as a gap */
 };
 struct item_tail {
     bool touched;     /* rows may stand outside any block */
@@ -26,7 +27,8 @@ struct item_places {
 };
 
 void item_places_forget(struct item_places *p);
-/* Reads it from the tables unless it is known. ERR_STATE: the epoch was never opened on this line. */
+/* Reads it from the tables unless it is known. ERR_STATE: the epoch was never opened on this line.
+ */
 int item_place_of(struct item_places *p, struct db *db, uint32_t line, uint32_t epoch,
                   struct item_place **ret, struct err *e);
 static inline int64_t item_id(uint32_t segment, uint32_t n)

@@ -1,5 +1,5 @@
-/* The leaf of a stored row: canonical text, then RFC 6962 (contract: item.h). Shared by the writer of blocks
- * and by verify, so that a difference can only come from the rows. */
+/* The leaf of a stored row: canonical text, then RFC 6962 (contract: item.h). Shared by the writer
+ * of blocks and by verify, so that a difference can only come from the rows. */
 #include "traceability/item_row.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,8 +15,9 @@ static int row_leaf(struct stmt *q, char tag, int values, struct merkle_hash *re
         return ERR_VERSION;
     int n = snprintf(text, sizeof text, "%c%d", tag, (int)fmt);
     for (int i = 1; i <= values; i++) /* at most 21 characters a value: it always fits */
-        n += q_is_null(q, i) ? snprintf(text + n, sizeof text - (size_t)n, " -")
-                             : snprintf(text + n, sizeof text - (size_t)n, " %" PRId64, q_col(q, i));
+        n += q_is_null(q, i)
+                 ? snprintf(text + n, sizeof text - (size_t)n, " -")
+                 : snprintf(text + n, sizeof text - (size_t)n, " %" PRId64, q_col(q, i));
     merkle_leaf(text, (size_t)n, ret);
     return 0;
 }

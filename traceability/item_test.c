@@ -107,7 +107,7 @@ static void gaps(void **state)
     assert_int_equal(gap(f, GAP_ITEMS, 1, 4, 4), 0);
     assert_int_equal(gap(f, GAP_ITEMS, 1, 4, 4), 0); /* the same again */
     assert_int_equal(append(f, 5), 0);
-    assert_int_equal(append(f, 3), ERR_EPOCH);        /* what was lost cannot turn up */
+    assert_int_equal(append(f, 3), ERR_EPOCH); /* what was lost cannot turn up */
     assert_int_equal(gap(f, GAP_ITEMS, 5, 6, 2), ERR_EPOCH);
     assert_int_equal(gap(f, GAP_ITEMS, 7, 8, 2), ERR_STATE);
     assert_int_equal(gap(f, GAP_ITEMS, 6, 5, 0), ERR_STATE);
@@ -127,7 +127,8 @@ static void gaps(void **state)
     assert_int_equal(st.seq, 6);
     assert_int_equal(st.out, 3);
     fix_begin(f);
-    assert_int_equal(gap(f, GAP_ITEMS, 7, 9, 3), 0); /* a gap at the end counts after a restart, too */
+    assert_int_equal(gap(f, GAP_ITEMS, 7, 9, 3),
+                     0); /* a gap at the end counts after a restart, too */
     fix_commit(f);
     fix_close(f);
     fix_open(f);
@@ -237,17 +238,21 @@ static void full_values(void **state)
     OK(item_append(f->s, &it, e));
     OK(item_append(f->s, &it, e));
     struct db *db = store_db(f->s);
-    assert_int_equal(fix_number(db, "SELECT net_mg IS NULL AND dia_um IS NULL AND mid_um IS NULL AND len_um IS NULL"
-                                    " AND bow_ppm=-1 AND defects=4294967295 AND flags=65535 AND rule=4294967295"
-                                    " AND recovered=1 FROM item"), 1);
+    assert_int_equal(
+        fix_number(db,
+                   "SELECT net_mg IS NULL AND dia_um IS NULL AND mid_um IS NULL AND len_um IS NULL"
+                   " AND bow_ppm=-1 AND defects=4294967295 AND flags=65535 AND rule=4294967295"
+                   " AND recovered=1 FROM item"),
+        1);
     OK(item_blocks(f->s, mono_now(), true, e));
     fix_commit(f);
     /* the leaf's text, written here by hand from item.h */
     char text[400], root[65];
     struct merkle_hash leaf;
-    int n = snprintf(text, sizeof text,
-                     "i1 %lld - - - - -1 4294967295 65535 65535 65535 65535 65535 65535 4294967295 1 %lld",
-                     1LL << 32 | 1, (long long)it.at.ms);
+    int n = snprintf(
+        text, sizeof text,
+        "i1 %lld - - - - -1 4294967295 65535 65535 65535 65535 65535 65535 4294967295 1 %lld",
+        1LL << 32 | 1, (long long)it.at.ms);
     merkle_leaf(text, (size_t)n, &leaf);
     hex_text(leaf.b, 32, root, sizeof root);
     struct stmt *q = db_q(db, "SELECT lower(hex(root)) FROM block");
@@ -282,7 +287,8 @@ static void blocks_close(void **state)
     assert_int_equal(blocks(f), 4);
     OK(item_blocks(f->s, mono_add_ms(now, 60000), false, e)); /* nothing new */
     assert_int_equal(blocks(f), 4);
-    assert_int_equal(fix_number(store_db(f->s), "SELECT sum(items)=900 AND sum(outcomes)=900 FROM block"), 1);
+    assert_int_equal(
+        fix_number(store_db(f->s), "SELECT sum(items)=900 AND sum(outcomes)=900 FROM block"), 1);
     fix_rows(f, 901, 901);
     store_rollback(f->s);
 }
@@ -306,11 +312,13 @@ static void blocks_after_restart(void **state)
     assert_int_equal(blocks(f), 0);
     OK(item_blocks(f->s, mono_add_ms(now, 9000), false, e));
     assert_int_equal(blocks(f), 2);
-    struct outcome o = fix_outcome(f, 6); /* its id stands in the first segment, behind that one's block */
+    struct outcome o =
+        fix_outcome(f, 6); /* its id stands in the first segment, behind that one's block */
     OK(outcome_append(f->s, &o, e));
     OK(item_blocks(f->s, now, true, e));
     assert_int_equal(blocks(f), 3);
-    assert_int_equal(fix_number(store_db(f->s), "SELECT sum(items)=6 AND sum(outcomes)=6 FROM block"), 1);
+    assert_int_equal(
+        fix_number(store_db(f->s), "SELECT sum(items)=6 AND sum(outcomes)=6 FROM block"), 1);
     fix_commit(f);
 }
 
@@ -325,16 +333,22 @@ static void outcomes_alone(void **state)
     OK(item_blocks(f->s, mono_now(), true, e));
     assert_int_equal(append(f, 1), 0);
     OK(item_blocks(f->s, mono_now(), true, e));
-    assert_int_equal(fix_number(store_db(f->s), "SELECT sum(items)=1 AND sum(outcomes)=1 FROM block"), 1);
+    assert_int_equal(
+        fix_number(store_db(f->s), "SELECT sum(items)=1 AND sum(outcomes)=1 FROM block"), 1);
     fix_commit(f);
 }
 
 static void rows_are_for_ever(void **state)
 {
-    static const char *const sql[] = {
-        "UPDATE item SET grade=1", "DELETE FROM item", "UPDATE outcome SET outlet=1", "DELETE FROM outcome",
-        "UPDATE event SET at_ms=1", "DELETE FROM event", "INSERT OR REPLACE INTO item SELECT * FROM item",
-        "INSERT OR REPLACE INTO outcome SELECT * FROM outcome", "INSERT OR REPLACE INTO event SELECT * FROM event"};
+    static const char *const sql[] = {"UPDATE item SET grade=1",
+                                      "DELETE FROM item",
+                                      "UPDATE outcome SET outlet=1",
+                                      "DELETE FROM outcome",
+                                      "UPDATE event SET at_ms=1",
+                                      "DELETE FROM event",
+                                      "INSERT OR REPLACE INTO item SELECT * FROM item",
+                                      "INSERT OR REPLACE INTO outcome SELECT * FROM outcome",
+                                      "INSERT OR REPLACE INTO event SELECT * FROM event"};
     struct fix *f = *state;
     fix_open(f);
     fix_line(f);
@@ -347,10 +361,18 @@ static void rows_are_for_ever(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIX_TEST(same_item_once),   FIX_TEST(other_words),    FIX_TEST(other_measures),
-        FIX_TEST(order),            FIX_TEST(gaps),           FIX_TEST(runs_make_segments),
-        FIX_TEST(rollback_forgets), FIX_TEST(held_words),     FIX_TEST(full_values),
-        FIX_TEST(blocks_close),     FIX_TEST(outcomes_alone), FIX_TEST(blocks_after_restart),
+        FIX_TEST(same_item_once),
+        FIX_TEST(other_words),
+        FIX_TEST(other_measures),
+        FIX_TEST(order),
+        FIX_TEST(gaps),
+        FIX_TEST(runs_make_segments),
+        FIX_TEST(rollback_forgets),
+        FIX_TEST(held_words),
+        FIX_TEST(full_values),
+        FIX_TEST(blocks_close),
+        FIX_TEST(outcomes_alone),
+        FIX_TEST(blocks_after_restart),
         FIX_TEST(rows_are_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

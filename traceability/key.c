@@ -1,7 +1,9 @@
-/* The site's signing key and its successor (contract: key.h). Thread: main of lotlined. Owns: the key file and
+/* The site's signing key and its successor (contract: key.h). Thread: main of lotlined. Owns: the
+ * key file and
  * "<key file>.next", which holds a new key until the event that names it is durable.
  *
- * Invariant: at every moment the key that the committed record names stands in one of the two files. */
+ * Invariant: at every moment the key that the committed record names stands in one of the two
+ * files. */
 #include "traceability/key.h"
 #include "base/crypto.h"
 #include "base/json.h"
@@ -55,7 +57,8 @@ int key_settle(struct store *s, const uint8_t record_public[32], struct err *e)
     char next[4096];
     if (is_key(s->public_key, record_public))
         return 0;
-    if (next_path(s, next, NULL) == 0 && crypto_key_load(next, s->next_secret, s->next_public, NULL) == 0 &&
+    if (next_path(s, next, NULL) == 0 &&
+        crypto_key_load(next, s->next_secret, s->next_public, NULL) == 0 &&
         is_key(s->next_public, record_public)) {
         take_next(s);
         return 0;
@@ -63,7 +66,8 @@ int key_settle(struct store *s, const uint8_t record_public[32], struct err *e)
     return err_set(e, ERR_CHECK, "%s is not the key that signs %s", s->key_path, db_path(s->db));
 }
 
-int key_secret_of(const struct store *s, const uint8_t public_key[32], const uint8_t **ret, struct err *e)
+int key_secret_of(const struct store *s, const uint8_t public_key[32], const uint8_t **ret,
+                  struct err *e)
 {
     if (is_key(s->public_key, public_key))
         *ret = s->secret;

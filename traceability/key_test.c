@@ -116,20 +116,26 @@ static void forged(void **state)
     struct err why = {0};
     json_t *report = NULL;
     fix_open(f);
-    json_t *body = json_pack("{s:s,s:s}", "public_key", "4XvGsK5FG6EihoMXEpskl9aEDz5komyd/IonQr5kPcA=", "signature",
-                             "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==");
+    json_t *body = json_pack(
+        "{s:s,s:s}", "public_key", "4XvGsK5FG6EihoMXEpskl9aEDz5komyd/IonQr5kPcA=", "signature",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==");
     fix_begin(f);
     OK(event_append(f->s, EVENT_KEY_ROTATED, body, NULL, NULL, e));
     json_decref(body);
-    assert_int_equal(store_commit(f->s, &why), ERR_CHECK); /* and the store has no such key to sign with */
+    assert_int_equal(store_commit(f->s, &why),
+                     ERR_CHECK); /* and the store has no such key to sign with */
     OK(store_reopen(f->s, e));
     OK(verify_store(store_db(f->s), NULL, &report, e));
     json_decref(report);
     fix_close(f);
     sqlite3 *h = NULL;
     assert_int_equal(sqlite3_open(f->file, &h), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(h, "UPDATE meta SET value='4XvGsK5FG6EihoMXEpskl9aEDz5komyd/IonQr5kPcA=' WHERE"
-                                     " key='public_key'", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(h,
+                     "UPDATE meta SET value='4XvGsK5FG6EihoMXEpskl9aEDz5komyd/IonQr5kPcA=' WHERE"
+                     " key='public_key'",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
     sqlite3_close(h);
     struct store_options o = fix_options(f);
     assert_int_equal(store_open(&o, &f->s, &why), ERR_CHECK);

@@ -109,7 +109,8 @@ static void unknown_epoch(void **state)
     OK(epoch_unknown(f->s, f->line, strange, 43, 77, e)); /* and once more, later: all is known */
     assert_int_equal(fix_number(store_db(f->s), "SELECT count(*) FROM gap"), 1);
     assert_int_equal(line_of(f).next_epoch, own + 1); /* a stranger's number does not lead ours */
-    OK(epoch_unknown(f->s, f->line, own, 6, 78, e)); /* back to an old one of ours: 4 and 5 are lost */
+    OK(epoch_unknown(f->s, f->line, own, 6, 78,
+                     e)); /* back to an old one of ours: 4 and 5 are lost */
     assert_true(line_of(f).epoch == own && line_of(f).seq == 5);
     assert_int_equal(fix_number(store_db(f->s), "SELECT sum(count) FROM gap"), 42);
     assert_int_equal(epoch_unknown(f->s, f->line, 0, 1, 1, NULL), ERR_RANGE);

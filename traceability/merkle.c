@@ -1,7 +1,8 @@
 /* RFC 6962 Merkle trees (contract: merkle.h). Pure; thread: any.
  *
  * Invariants
- *  1. Leaves and nodes are hashed with different first bytes, so that neither can pass for the other.
+ *  1. Leaves and nodes are hashed with different first bytes, so that neither can pass for the
+ * other.
  *  2. A proof is accepted only with exactly the number of hashes that index and size ask for. */
 #include "traceability/merkle.h"
 #include <assert.h>
@@ -30,7 +31,8 @@ bool merkle_equal(const struct merkle_hash *a, const struct merkle_hash *b)
     return memcmp(a->b, b->b, SHA256_LEN) == 0;
 }
 
-size_t merkle_add(struct merkle_edge *t, const struct merkle_hash *leaf, struct merkle_node *ret_done)
+size_t merkle_add(struct merkle_edge *t, const struct merkle_hash *leaf,
+                  struct merkle_node *ret_done)
 {
     struct merkle_hash h = *leaf;
     unsigned level = 0;
@@ -67,8 +69,8 @@ static uint64_t split_of(uint64_t n) /* the largest power of two below n ≥ 2 *
     return (uint64_t)1 << (63 - __builtin_clzll(n - 1));
 }
 
-/* The hash of leaves [at, at + n): one stored subtree, or stored ones joined from the right. `at` is a
- * multiple of the next power of two, as it always is in RFC 6962's recursion. */
+/* The hash of leaves [at, at + n): one stored subtree, or stored ones joined from the right. `at`
+ * is a multiple of the next power of two, as it always is in RFC 6962's recursion. */
 static int hash_of(uint64_t at, uint64_t n, merkle_get_fn *get, void *ctx, struct merkle_hash *ret)
 {
     if ((n & (n - 1)) == 0) {

@@ -1,5 +1,5 @@
-/* Merkle trees against the published vectors of RFC 6962 implementations, and all proofs of all sizes up to
- * 70 against their own definition. */
+/* Merkle trees against the published vectors of RFC 6962 implementations, and all proofs of all
+ * sizes up to 70 against their own definition. */
 #include "traceability/merkle.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,7 +56,13 @@ static int grow(void **state)
 
 static void known_roots(void **state)
 {
-    static const char *const inputs[] = {"", "00", "10", "2021", "3031", "40414243", "5051525354555657",
+    static const char *const inputs[] = {"",
+                                         "00",
+                                         "10",
+                                         "2021",
+                                         "3031",
+                                         "40414243",
+                                         "5051525354555657",
                                          "606162636465666768696a6b6c6d6e6f"};
     static const char *const known[] = {
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -187,8 +193,10 @@ static void example_of_rfc(void **state)
     l = mth(4, 3);
     assert_int_equal(merkle_inclusion(0, 7, get, NULL, &p), 0); /* PATH(0, D[7]) = [b, h, l] */
     assert_int_equal(p.n, 3);
-    assert_true(merkle_equal(&p.hash[0], &leaves[1]) && merkle_equal(&p.hash[1], &h) && merkle_equal(&p.hash[2], &l));
-    assert_int_equal(merkle_consistency(3, 7, get, NULL, &p), 0); /* PROOF(3, D[7]) = [c, d, g, l] */
+    assert_true(merkle_equal(&p.hash[0], &leaves[1]) && merkle_equal(&p.hash[1], &h) &&
+                merkle_equal(&p.hash[2], &l));
+    assert_int_equal(merkle_consistency(3, 7, get, NULL, &p),
+                     0); /* PROOF(3, D[7]) = [c, d, g, l] */
     assert_int_equal(p.n, 4);
     assert_true(merkle_equal(&p.hash[0], &leaves[2]) && merkle_equal(&p.hash[1], &leaves[3]) &&
                 merkle_equal(&p.hash[2], &a) && merkle_equal(&p.hash[3], &l));
@@ -204,15 +212,16 @@ static void bounds(void **state)
     assert_int_equal(merkle_inclusion(0, 0, get, NULL, &p), ERR_RANGE);
     assert_int_equal(merkle_consistency(0, 3, get, NULL, &p), ERR_RANGE);
     assert_int_equal(merkle_consistency(4, 3, get, NULL, &p), ERR_RANGE);
-    assert_int_equal(merkle_inclusion(0, SIZES * 2, get, NULL, &p), ERR_NOT_FOUND); /* the source's error */
+    assert_int_equal(merkle_inclusion(0, SIZES * 2, get, NULL, &p),
+                     ERR_NOT_FOUND); /* the source's error */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_roots),       cmocka_unit_test(roots_follow_definition),
-        cmocka_unit_test(inclusion_of_all),  cmocka_unit_test(consistency_of_all),
-        cmocka_unit_test(example_of_rfc),    cmocka_unit_test(bounds),
+        cmocka_unit_test(known_roots),      cmocka_unit_test(roots_follow_definition),
+        cmocka_unit_test(inclusion_of_all), cmocka_unit_test(consistency_of_all),
+        cmocka_unit_test(example_of_rfc),   cmocka_unit_test(bounds),
     };
     return cmocka_run_group_tests(tests, grow, NULL);
 }

@@ -1,8 +1,10 @@
 /* C2SP signed notes and checkpoints (contract: note.h). Pure; thread: any.
  *
  * Invariants
- *  1. Nothing of a note is believed before its signature held; note_claims only says which to check.
- *  2. One checkpoint has one text: sizes without leading zeroes, base64 that encodes back to itself. */
+ *  1. Nothing of a note is believed before its signature held; note_claims only says which to
+ * check.
+ *  2. One checkpoint has one text: sizes without leading zeroes, base64 that encodes back to
+ * itself. */
 #include "traceability/note.h"
 #include "base/num.h"
 #include <inttypes.h>
@@ -34,7 +36,8 @@ void note_key_id(const char *name, const uint8_t pub[ED25519_PUBLIC_LEN], uint8_
     memcpy(ret, full, KEY_ID_LEN);
 }
 
-const char *note_vkey(const char *name, const uint8_t pub[ED25519_PUBLIC_LEN], char *buf, size_t size)
+const char *note_vkey(const char *name, const uint8_t pub[ED25519_PUBLIC_LEN], char *buf,
+                      size_t size)
 {
     uint8_t id[KEY_ID_LEN], key[1 + ED25519_PUBLIC_LEN] = {ALG_ED25519};
     char hex[2 * KEY_ID_LEN + 1], text[64];

@@ -1,4 +1,5 @@
-/* Signed notes: the published example of the format, our own both ways, and everything that is not one. */
+/* Signed notes: the published example of the format, our own both ways, and everything that is not
+ * one. */
 #include "traceability/note.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,10 +31,11 @@ static int make_keys(void **state)
 /* From the signed-note documentation of golang.org/x/mod/sumdb/note. */
 static void published_example(void **state)
 {
-    static const char note[] = "If you think cryptography is the answer to your problem,\n"
-                               "then you don't know what your problem is.\n"
-                               "\n" DASH "PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2p"
-                               "ZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+    static const char note[] =
+        "If you think cryptography is the answer to your problem,\n"
+        "then you don't know what your problem is.\n"
+        "\n" DASH "PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2p"
+        "ZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
     static const char vkey[] = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
     uint8_t key[64];
     char again[128];
@@ -111,7 +113,8 @@ static void other_signers(void **state)
     assert_int_equal(open_with(note, other_pub), ERR_CHECK); /* another key under our name */
     const char *line = strstr(note, "\n\n") + 2;
     int body = (int)(line - note);
-    snprintf(cosigned, sizeof cosigned, "%.*s" DASH "witness.example 7LF1aGVsbG8gd29ybGQ=\n%s", body, note, line);
+    snprintf(cosigned, sizeof cosigned, "%.*s" DASH "witness.example 7LF1aGVsbG8gd29ybGQ=\n%s",
+             body, note, line);
     assert_int_equal(open_with(cosigned, pub), 0);
     snprintf(cosigned, sizeof cosigned, "%s" DASH "witness.example 7LF1aGVsbG8gd29ybGQ=\n", note);
     assert_int_equal(open_with(cosigned, pub), 0);
@@ -124,11 +127,21 @@ static void other_signers(void **state)
 
 static void malformed(void **state)
 {
-    static const char *const notes[] = {
-        "", "\n", "\n\n", "text\n", "text\n\n", "text\n\nno dash\n", "text\n\n" DASH "\n", "text\n\n" DASH "name\n",
-        "text\n\n" DASH " c2ln\n", "text\n\n" DASH "name !!!!\n", "text\n\n" DASH "name AAAA\n",
-        "text\n\n" DASH "name AAAAAAAA", "te\rxt\n\n" DASH "name AAAAAAAA\n", "text\n\n" DASH "name AAAAAAAA\n\n",
-        "text\n\n- name AAAAAAAA\n"};
+    static const char *const notes[] = {"",
+                                        "\n",
+                                        "\n\n",
+                                        "text\n",
+                                        "text\n\n",
+                                        "text\n\nno dash\n",
+                                        "text\n\n" DASH "\n",
+                                        "text\n\n" DASH "name\n",
+                                        "text\n\n" DASH " c2ln\n",
+                                        "text\n\n" DASH "name !!!!\n",
+                                        "text\n\n" DASH "name AAAA\n",
+                                        "text\n\n" DASH "name AAAAAAAA",
+                                        "te\rxt\n\n" DASH "name AAAAAAAA\n",
+                                        "text\n\n" DASH "name AAAAAAAA\n\n",
+                                        "text\n\n- name AAAAAAAA\n"};
     char big[NOTE_MAX + 200];
     (void)state;
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
@@ -141,7 +154,8 @@ static void malformed(void **state)
         n = strlen(big);
     }
     assert_int_equal(open_with(big, pub), ERR_PARSE);
-    assert_int_equal(open_with("text\n\n" DASH "name AAAAAAAA\n", pub), ERR_CHECK); /* well-formed, not ours */
+    assert_int_equal(open_with("text\n\n" DASH "name AAAAAAAA\n", pub),
+                     ERR_CHECK); /* well-formed, not ours */
 }
 
 static void strict_bodies(void **state)
@@ -149,10 +163,25 @@ static void strict_bodies(void **state)
 #define ROOT "WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo="
     static const char good[] = "o\n7\n" ROOT "\n";
     static const char *const bad[] = {
-        "", "o", "o\n", "o\n7", "o\n7\n", "o\n7\n" ROOT, "o\n07\n" ROOT "\n", "o\n-7\n" ROOT "\n", "o\n+7\n" ROOT "\n",
-        "o\n0x7\n" ROOT "\n", "o\n 7\n" ROOT "\n", "o\n\n" ROOT "\n", "o\n99999999999999999999\n" ROOT "\n",
-        "o\n7\n" ROOT "\nmore\n", "o\n7\n\n", "o\n7\nWlpa\n", "o\n7\nWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlp=\n",
-        "o\n7\nWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWloA\n", "o\r\n7\n" ROOT "\n\n",
+        "",
+        "o",
+        "o\n",
+        "o\n7",
+        "o\n7\n",
+        "o\n7\n" ROOT,
+        "o\n07\n" ROOT "\n",
+        "o\n-7\n" ROOT "\n",
+        "o\n+7\n" ROOT "\n",
+        "o\n0x7\n" ROOT "\n",
+        "o\n 7\n" ROOT "\n",
+        "o\n\n" ROOT "\n",
+        "o\n99999999999999999999\n" ROOT "\n",
+        "o\n7\n" ROOT "\nmore\n",
+        "o\n7\n\n",
+        "o\n7\nWlpa\n",
+        "o\n7\nWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlp=\n",
+        "o\n7\nWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWloA\n",
+        "o\r\n7\n" ROOT "\n\n",
         "a-name-that-is-much-longer-than-any-origin-of-a-log-of-ours-may-be\n7\n" ROOT "\n"};
     struct note_checkpoint c;
     (void)state;
@@ -165,8 +194,9 @@ static void strict_bodies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_example), cmocka_unit_test(own_note),  cmocka_unit_test(every_changed_byte),
-        cmocka_unit_test(other_signers),     cmocka_unit_test(malformed), cmocka_unit_test(strict_bodies),
+        cmocka_unit_test(published_example),  cmocka_unit_test(own_note),
+        cmocka_unit_test(every_changed_byte), cmocka_unit_test(other_signers),
+        cmocka_unit_test(malformed),          cmocka_unit_test(strict_bodies),
     };
     return cmocka_run_group_tests(tests, make_keys, NULL);
 }

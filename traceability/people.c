@@ -3,8 +3,8 @@
  *
  * Invariants
  *  1. A pid comes from random bits alone, so that it says nothing once its row is gone.
- *  2. Texts of persons go into answers to the shed's own screens and nowhere else: no log line, no error
- *     text, no event holds one.
+ *  2. Texts of persons go into answers to the shed's own screens and nowhere else: no log line, no
+ * error text, no event holds one.
  *  3. An erased row's bytes are overwritten: secure_delete in the file (store.c), and a truncating
  *     checkpoint of the log after the commit. */
 #include "traceability/people.h"
@@ -17,7 +17,8 @@ enum { PID_BITS = 50, SALT_LEN = 16 };
 
 static int trouble(struct store *s, int rc, struct err *e)
 {
-    return err_set(e, rc, "%s: %s", db_path(s->people), rc == ERR_NOT_FOUND ? "no such person" : db_message(s->people));
+    return err_set(e, rc, "%s: %s", db_path(s->people),
+                   rc == ERR_NOT_FOUND ? "no such person" : db_message(s->people));
 }
 
 static const char *or_empty(const char *text)
@@ -31,7 +32,8 @@ static bool is_made_of(const char *text, size_t min, size_t max, const char *set
     return n >= min && n <= max && strspn(text, set) == n;
 }
 
-static int check(const char *kind, const char *name, const char *phone, const char *initials, struct err *e)
+static int check(const char *kind, const char *name, const char *phone, const char *initials,
+                 struct err *e)
 {
     static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
     if (!is_made_of(kind, 1, 16, "abcdefghijklmnopqrstuvwxyz-"))
@@ -45,8 +47,8 @@ static int check(const char *kind, const char *name, const char *phone, const ch
     return 0;
 }
 
-int people_add(struct store *s, const char *kind, const char *name, const char *phone, const char *initials,
-               char ret_pid[PEOPLE_PID_SIZE], struct err *e)
+int people_add(struct store *s, const char *kind, const char *name, const char *phone,
+               const char *initials, char ret_pid[PEOPLE_PID_SIZE], struct err *e)
 {
     uint8_t bits[(PID_BITS + 7) / 8], salt[SALT_LEN];
     char pid[PEOPLE_PID_SIZE];
@@ -95,7 +97,8 @@ int people_consent(struct store *s, const char *pid, const char *words, struct e
 
 bool people_consents(struct store *s, const char *pid, const char *word)
 {
-    struct stmt *q = db_q(s->people, "SELECT 1 FROM person WHERE pid=? AND instr(' '||consent||' ',' '||?||' ')>0");
+    struct stmt *q = db_q(
+        s->people, "SELECT 1 FROM person WHERE pid=? AND instr(' '||consent||' ',' '||?||' ')>0");
     bool yes = q_step(q_text(q_text(q, 1, pid), 2, word)) == 1;
     q_done(q);
     return yes;
@@ -128,16 +131,17 @@ int people_find(struct store *s, const char *kind, const char *find, int64_t lim
                 struct err *e)
 {
     json_t *all = json_array();
-    struct stmt *q = db_q(s->people, "SELECT pid,kind,name,phone,initials FROM person"
-                                     " WHERE (?1='' OR kind=?1) AND (?2='' OR instr(initials,lower(?2))=1"
-                                     " OR instr(name,?2)>0 OR instr(phone,?2)>0)"
-                                     " ORDER BY initials,name,pid LIMIT ?3");
+    struct stmt *q =
+        db_q(s->people, "SELECT pid,kind,name,phone,initials FROM person"
+                        " WHERE (?1='' OR kind=?1) AND (?2='' OR instr(initials,lower(?2))=1"
+                        " OR instr(name,?2)>0 OR instr(phone,?2)>0)"
+                        " ORDER BY initials,name,pid LIMIT ?3");
     q_int(q_text(q_text(q, 1, kind), 2, find), 3, limit);
     int rc;
     while ((rc = q_step(q)) == 1)
-        json_array_append_new(all, json_pack("{s:s,s:s,s:s,s:s,s:s}", "pid", q_str(q, 0), "kind", q_str(q, 1),
-                                             "name", q_str(q, 2), "phone", q_str(q, 3), "initials",
-                                             q_str(q, 4)));
+        json_array_append_new(all, json_pack("{s:s,s:s,s:s,s:s,s:s}", "pid", q_str(q, 0), "kind",
+                                             q_str(q, 1), "name", q_str(q, 2), "phone", q_str(q, 3),
+                                             "initials", q_str(q, 4)));
     if (rc < 0) {
         json_decref(all);
         return trouble(s, rc, e);
@@ -170,7 +174,8 @@ int people_alias(struct store *s, const char *pid, const char *scope, char ret[P
 
 int people_hold(struct store *s, const char *pid, struct wall until, struct err *e)
 {
-    struct stmt *q = db_q(s->people, "UPDATE person SET held_until_ms=max(held_until_ms,?) WHERE pid=?");
+    struct stmt *q =
+        db_q(s->people, "UPDATE person SET held_until_ms=max(held_until_ms,?) WHERE pid=?");
     return change_one(s, q_text(q_int(q, 1, until.ms), 2, pid), e);
 }
 

@@ -5,7 +5,8 @@
 
 static const char canary_name[] = "张三丰甲乙丙", canary_phone[] = "13800138042";
 
-static void add(struct fix *f, const char *name, const char *phone, const char *initials, char pid[PEOPLE_PID_SIZE])
+static void add(struct fix *f, const char *name, const char *phone, const char *initials,
+                char pid[PEOPLE_PID_SIZE])
 {
     OK(people_add(f->s, "farmer", name, phone, initials, pid, e));
 }
@@ -159,11 +160,12 @@ static void canaries(void **state)
     fix_line(f);
     add(f, canary_name, canary_phone, "zsf", pid);
     OK(people_find(f->s, "", canary_name, 5, &l, e));
-    assert_int_equal(event_append(f->s, EVENT_CLOCK_STEPPED, json_array_get(l, 0), pid, NULL, &why), ERR_DENIED);
+    assert_int_equal(event_append(f->s, EVENT_CLOCK_STEPPED, json_array_get(l, 0), pid, NULL, &why),
+                     ERR_DENIED);
     assert_null(strstr(why.text, canary_name));
     json_decref(l);
-    json_t *args = json_pack("{s:s,s:s,s:s,s:s,s:s}", "name", canary_name, "phone", canary_phone, "township_zh", "十里镇",
-                             "township_en", "Shili", "initials", "zsf");
+    json_t *args = json_pack("{s:s,s:s,s:s,s:s,s:s}", "name", canary_name, "phone", canary_phone,
+                             "township_zh", "十里镇", "township_en", "Shili", "initials", "zsf");
     int rc = fix_command(f, "r-1", "farmer.add", args, &ret, NULL, &why);
     assert_true(rc == 0 || rc == ERR_NOT_FOUND); /* where the domain's steps are built in */
     json_decref(ret);
@@ -191,8 +193,13 @@ static void rollback_takes_both(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIX_TEST(adding_and_finding), FIX_TEST(refused),  FIX_TEST(consent),           FIX_TEST(aliases),
-        FIX_TEST(erasing),            FIX_TEST(canaries), FIX_TEST(rollback_takes_both),
+        FIX_TEST(adding_and_finding),
+        FIX_TEST(refused),
+        FIX_TEST(consent),
+        FIX_TEST(aliases),
+        FIX_TEST(erasing),
+        FIX_TEST(canaries),
+        FIX_TEST(rollback_takes_both),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

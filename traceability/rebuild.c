@@ -1,8 +1,9 @@
 /* Rebuild (contract: rebuild.h): the proof that projections come from events alone.
- * Thread: the caller's; rebuild_projections: main of lotlined at opening, when the program's projections
- * have another version than the file's. Owns: a temporary directory while it checks.
+ * Thread: the caller's; rebuild_projections: main of lotlined at opening, when the program's
+ * projections have another version than the file's. Owns: a temporary directory while it checks.
  *
- * Invariant: truth is copied as it stands and never computed; projections are computed and never copied. */
+ * Invariant: truth is copied as it stands and never computed; projections are computed and never
+ * copied. */
 #include "traceability/rebuild.h"
 #include "traceability/merkle.h"
 #include "traceability/store_inner.h"
@@ -13,8 +14,9 @@
 #include <unistd.h>
 
 /* All tables but truth, log and what is kept beside them (schema.sql). */
-#define PROJECTIONS                                                                                       \
-    "SELECT name FROM sqlite_schema WHERE type='table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' AND name" \
+#define PROJECTIONS                                                                                \
+    "SELECT name FROM sqlite_schema WHERE type='table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' "  \
+    "AND name"                                                                                     \
     " NOT IN ('event','item','outcome','node','checkpoint','command_log','held')"
 
 static int trouble(struct db *db, int rc, struct err *e)
@@ -35,7 +37,8 @@ static int copy_event(struct applying *a, const struct event *ev)
 {
     struct merkle_hash leaf;
     merkle_leaf(ev->bytes, ev->n, &leaf);
-    struct stmt *q = db_q(a->db, "INSERT INTO event(seq,fmt,kind,at_ms,body,leaf) VALUES(?,1,?,?,?,?)");
+    struct stmt *q =
+        db_q(a->db, "INSERT INTO event(seq,fmt,kind,at_ms,body,leaf) VALUES(?,1,?,?,?,?)");
     q_int(q_text(q_int(q, 1, ev->seq), 2, event_kind_name(ev->kind)), 3, ev->at.ms);
     return q_run(q_blob(q_blob(q, 4, ev->bytes, ev->n), 5, leaf.b, SHA256_LEN));
 }
@@ -64,7 +67,8 @@ static int drop_projections(struct db *db, struct err *e)
             return 0;
         int n = snprintf(sql, sizeof sql, "DROP TABLE \"%s\"", q_str(q, 0));
         q_done(q);
-        rc = n < (int)sizeof sql ? db_exec(db, sql, e) : err_set(e, ERR_TOOBIG, "a table has too long a name");
+        rc = n < (int)sizeof sql ? db_exec(db, sql, e)
+                                 : err_set(e, ERR_TOOBIG, "a table has too long a name");
         if (rc)
             return rc;
     }
@@ -86,8 +90,8 @@ struct beside {
     char dir[4096], file[4200], dump[4200];
 };
 
-static int copy_rows(struct db *from, struct db *to, const char *select, const char *insert, int columns,
-                     struct err *e)
+static int copy_rows(struct db *from, struct db *to, const char *select, const char *insert,
+                     int columns, struct err *e)
 {
     struct stmt *in = db_q(from, select);
     int rc;
@@ -109,7 +113,8 @@ static int fill(struct beside *b, int64_t *ret_events, struct err *e)
     int rc = copy_rows(b->from, b->to, "SELECT * FROM item",
                        "INSERT INTO item VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", 17, e);
     if (rc == 0)
-        rc = copy_rows(b->from, b->to, "SELECT * FROM outcome", "INSERT INTO outcome VALUES(?,?,?,?,?,?)", 6, e);
+        rc = copy_rows(b->from, b->to, "SELECT * FROM outcome",
+                       "INSERT INTO outcome VALUES(?,?,?,?,?,?)", 6, e);
     if (rc == 0)
         rc = event_scan(b->from, 0, INT64_MAX, apply_one, &a, e);
     if (ret_events)
@@ -171,7 +176,8 @@ static int compare_tables(struct beside *b, struct err *e)
     char table[64] = "";
     int rc = 0;
     while (rc == 0) {
-        struct stmt *q = q_text(db_q(b->to, PROJECTIONS " AND name>? ORDER BY name LIMIT 1"), 1, table);
+        struct stmt *q =
+            q_text(db_q(b->to, PROJECTIONS " AND name>? ORDER BY name LIMIT 1"), 1, table);
         rc = q_step(q);
         if (rc <= 0)
             return rc < 0 ? trouble(b->to, rc, e) : 0;
@@ -185,7 +191,8 @@ static int compare_tables(struct beside *b, struct err *e)
 static int open_beside(struct beside *b, const char *dir, struct err *e)
 {
     int old = 0;
-    if (snprintf(b->dir, sizeof b->dir, "%s/rebuild-XXXXXX", dir) >= (int)sizeof b->dir || !mkdtemp(b->dir)) {
+    if (snprintf(b->dir, sizeof b->dir, "%s/rebuild-XXXXXX", dir) >= (int)sizeof b->dir ||
+        !mkdtemp(b->dir)) {
         int why = errno;
         b->dir[0] = '\0';
         return err_set(e, ERR_IO, "%s: %s", dir, strerror(why));
@@ -211,7 +218,8 @@ static void close_beside(struct beside *b)
         rmdir(b->dir);
 }
 
-/* One snapshot from begin to end: the writer goes on meanwhile, only its log cannot be folded back. */
+/* One snapshot from begin to end: the writer goes on meanwhile, only its log cannot be folded back.
+ */
 static int check_snapshot(struct beside *b, int64_t *ret_events, struct err *e)
 {
     bool own = !db_in_tx(b->from);

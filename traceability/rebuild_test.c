@@ -6,7 +6,8 @@
 
 static void fill(struct fix *f)
 {
-    json_t *details = json_pack("{s:s,s:s}", "map", "two\nlines | and 'quotes'", "zh", "党参"), *ret = NULL;
+    json_t *details = json_pack("{s:s,s:s}", "map", "two\nlines | and 'quotes'", "zh", "党参"),
+           *ret = NULL;
     uint32_t no;
     fix_open(f);
     fix_line(f);
@@ -90,7 +91,8 @@ static void differing(void **state)
         int rc = check(f, NULL, &why);
         if (rc != ERR_CHECK || !strstr(why.text, hands[i].named))
             fail_msg("%s: %s %s", hands[i].sql, err_name(rc), why.text);
-        snprintf(undo, sizeof undo, "PRAGMA user_version=0"); /* opening makes the projections anew */
+        snprintf(undo, sizeof undo,
+                 "PRAGMA user_version=0"); /* opening makes the projections anew */
         assert_int_equal(sqlite3_open(f->file, &h), SQLITE_OK);
         assert_int_equal(sqlite3_exec(h, undo, NULL, NULL, NULL), SQLITE_OK);
         sqlite3_close(h);

@@ -35,7 +35,10 @@ static void what_people_type(void **state)
     while (seal_of(record, n, bytes, seal), n > 1 && !(strchr(seal, '0') && strchr(seal, '1')))
         n--;
     for (size_t i = 0; i < SEAL_SIZE; i++)
-        typed[i] = seal[i] == '0' ? 'o' : seal[i] == '1' ? 'l' : seal[i] >= 'A' ? (char)(seal[i] + 32) : seal[i];
+        typed[i] = seal[i] == '0'   ? 'o'
+                   : seal[i] == '1' ? 'l'
+                   : seal[i] >= 'A' ? (char)(seal[i] + 32)
+                                    : seal[i];
     assert_true(seal_holds(typed, record, n, nonce));
 }
 
@@ -63,7 +66,8 @@ static void what_does_not_hold(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(seal_by_hand), cmocka_unit_test(what_people_type),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(seal_by_hand),
+                                       cmocka_unit_test(what_people_type),
                                        cmocka_unit_test(what_does_not_hold)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,14 +1,15 @@
 /* The record's files: open, transaction, commit, reopen (contract: store.h).  way: 10/12 commit
- * Thread: main of lotlined; readers have handles of their own. Owns: both databases, the site's key in
- * memory, the cache of line places.
+ * Thread: main of lotlined; readers have handles of their own. Owns: both databases, the site's key
+ * in memory, the cache of line places.
  *
  * Invariants
  *  1. people.db commits before store.db: an event never names a person that is not there.
- *  2. Every commit that brings events brings the signed checkpoint of the tree up to the newest one.
- *  3. After a failed commit nothing is written any more until store_reopen: what an fsync lost cannot be
- *     told from what it wrote.
- *  4. The key file is made with a new store only; an old store whose key is missing or another is not
- *     opened. */
+ *  2. Every commit that brings events brings the signed checkpoint of the tree up to the newest
+ * one.
+ *  3. After a failed commit nothing is written any more until store_reopen: what an fsync lost
+ * cannot be told from what it wrote.
+ *  4. The key file is made with a new store only; an old store whose key is missing or another is
+ * not opened. */
 #include "traceability/store.h"
 #include "traceability/key.h"
 #include "traceability/store_inner.h"
@@ -43,8 +44,8 @@ static int make_dir(const char *dir, struct err *e)
     return err_set(e, why == EACCES ? ERR_DENIED : ERR_IO, "%s: %s", dir, strerror(why));
 }
 
-static int open_file(const char *dir, const char *file, const char *schema, int version, struct db **ret,
-                     int *ret_old, struct err *e)
+static int open_file(const char *dir, const char *file, const char *schema, int version,
+                     struct db **ret, int *ret_old, struct err *e)
 {
     char path[4096];
     if (snprintf(path, sizeof path, "%s/%s", dir, file) >= (int)sizeof path)
@@ -110,8 +111,8 @@ static int create(struct store *s, struct err *e)
     char id[33], key[64];
     store_new_id(id);
     base64_text(s->public_key, sizeof s->public_key, key, sizeof key);
-    json_t *body = json_pack("{s:s,s:s,s:s,s:s}", "store_id", id, "public_key", key, "site", s->site, "program",
-                             "lotline " LOTLINE_VERSION);
+    json_t *body = json_pack("{s:s,s:s,s:s,s:s}", "store_id", id, "public_key", key, "site",
+                             s->site, "program", "lotline " LOTLINE_VERSION);
     int rc = store_begin(s, e);
     if (rc == 0)
         rc = event_append(s, EVENT_STORE_CREATED, body, NULL, NULL, e);
@@ -128,8 +129,8 @@ static int meet(struct store *s, struct err *e)
     if (rc)
         return rc;
     if (strcmp(f.site, s->site) != 0)
-        return err_set(e, ERR_STATE, "%s is the record of site \"%s\", not of \"%s\"", db_path(s->db), f.site,
-                       s->site);
+        return err_set(e, ERR_STATE, "%s is the record of site \"%s\", not of \"%s\"",
+                       db_path(s->db), f.site, s->site);
     rc = key_settle(s, f.public_key, e);
     if (rc)
         return rc;
@@ -175,7 +176,8 @@ int store_open(const struct store_options *o, struct store **ret, struct err *e)
     s->key_path = strdup(o->key_path);
     snprintf(s->site, sizeof s->site, "%s", o->site);
     item_places_forget(&s->places);
-    int rc = s->dir && s->key_path ? open_store(s, e) : err_set(e, ERR_NOMEM, "no memory for the record");
+    int rc = s->dir && s->key_path ? open_store(s, e)
+                                   : err_set(e, ERR_NOMEM, "no memory for the record");
     if (rc) {
         store_close(s);
         return rc;
@@ -207,8 +209,8 @@ int store_reopen(struct store *s, struct err *e)
     if (rc == 0)
         rc = meet(s, e);
     if (rc == 0 && s->head < head)
-        rc = err_set(e, ERR_CHECK, "%s went back from event %lld to %lld", db_path(s->db), (long long)head,
-                     (long long)s->head);
+        rc = err_set(e, ERR_CHECK, "%s went back from event %lld to %lld", db_path(s->db),
+                     (long long)head, (long long)s->head);
     if (rc == 0 && (rc = db_checkpoint(s->db, false)))
         err_set(e, rc, "%s: %s", db_path(s->db), db_message(s->db));
     if (rc)
@@ -352,8 +354,8 @@ int store_open_reader(const char *dir, struct db **ret, struct err *e)
     q_done(q);
     if (version != STORE_VERSION) {
         db_close(db);
-        return err_set(e, ERR_VERSION, "%s has version %lld, this program reads %d", path, (long long)version,
-                       STORE_VERSION);
+        return err_set(e, ERR_VERSION, "%s has version %lld, this program reads %d", path,
+                       (long long)version, STORE_VERSION);
     }
     *ret = db;
     return 0;

@@ -26,16 +26,18 @@ char store_station(const struct store *s);
 const uint8_t *store_public_key(const struct store *s); /* 32 bytes */
 
 /* One transaction per turn of the main loop. people.db commits before store.db. */
-int store_begin(struct store *s, struct err *e);  /* no-op inside one */
-int store_commit(struct store *s, struct err *e); /* writes the checkpoint of new events; 0: durable */
+int store_begin(struct store *s, struct err *e); /* no-op inside one */
+int store_commit(struct store *s,
+                 struct err *e); /* writes the checkpoint of new events; 0: durable */
 void store_rollback(struct store *s);
 bool store_dirty(const struct store *s); /* something was written since store_begin */
-int store_reopen(struct store *s, struct err *e); /* after a failed commit: close all, open, checkpoint */
+int store_reopen(struct store *s,
+                 struct err *e); /* after a failed commit: close all, open, checkpoint */
 
 int64_t store_head(const struct store *s); /* seq of the newest committed event; 0: none */
 
-/* After a copy was put in place of a lost store.db: a new store_id, new stream epochs, line epochs that
- * the lost part cannot have used. Inside a transaction. */
+/* After a copy was put in place of a lost store.db: a new store_id, new stream epochs, line epochs
+ * that the lost part cannot have used. Inside a transaction. */
 int store_restored(struct store *s, const char *actor, struct err *e);
 
 /* Readers (CLI, mqtt, web): read-only handle on DIR/store.db. */

@@ -1,6 +1,6 @@
 /* Whose record it is: store_id, site and key, told by events and readable by everybody (contract:
- * store.h). Thread: the caller's. A store that was restored from a copy goes on under a new store_id, so
- * that what the lost part had published can never be mistaken for what follows. */
+ * store.h). Thread: the caller's. A store that was restored from a copy goes on under a new
+ * store_id, so that what the lost part had published can never be mistaken for what follows. */
 #include "base/json.h"
 #include "base/num.h"
 #include "traceability/command.h"
@@ -105,7 +105,8 @@ int store_restored(struct store *s, const char *actor, struct err *e)
 }
 
 /* COMMAND store.restored: a person says that store.db was put back from a copy. */
-int command_store_restored(struct command_context *c, const json_t *args, json_t **ret, struct err *e)
+int command_store_restored(struct command_context *c, const json_t *args, json_t **ret,
+                           struct err *e)
 {
     int rc = json_only(args, "", e);
     if (rc == 0)

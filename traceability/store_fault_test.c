@@ -1,5 +1,6 @@
-/* Storage faults under the record: the disk fills, an fsync fails. Whatever happens, what was acknowledged
- * stands, nothing is acknowledged after a failure until a reopen, and the batch can be applied again. */
+/* Storage faults under the record: the disk fills, an fsync fails. Whatever happens, what was
+ * acknowledged stands, nothing is acknowledged after a failure until a reopen, and the batch can be
+ * applied again. */
 #include "traceability/test_store.h"
 #include "traceability/verify.h"
 #include <errno.h>
@@ -88,7 +89,7 @@ static void check_after(struct fix *f, uint32_t acked)
     struct item_line_state st;
     json_t *report = NULL;
     OK(item_line_state(f->s, f->line, &st, e));
-    assert_true(st.seq >= acked); /* an fsync that failed may still have written */
+    assert_true(st.seq >= acked);                /* an fsync that failed may still have written */
     assert_int_equal(turns(f, acked, 100), 100); /* the same batches again */
     fix_close(f);
     fix_open(f);

@@ -19,13 +19,14 @@ struct store {
 
 /* 0 inside a healthy transaction; else ERR_STATE or ERR_IO. */
 int store_writable(const struct store *s, struct err *e);
-void store_touch(struct store *s); /* something was written */
+void store_touch(struct store *s);     /* something was written */
 int64_t store_last_seq(struct db *db); /* newest event that stands, committed or not; 0: none */
 void store_new_id(char ret[33]);
-extern const char store_schema[];      /* all tables of store.db */
-#define STORE_VERSION 1                /* of the projections; another one means: rebuild */
+extern const char store_schema[]; /* all tables of store.db */
+#define STORE_VERSION 1           /* of the projections; another one means: rebuild */
 
-/* event.c: the row of `q` (columns seq, kind, at_ms, body first) to the visitor; resets q before. */
+/* event.c: the row of `q` (columns seq, kind, at_ms, body first) to the visitor; resets q before.
+ */
 int event_visit(struct stmt *q, event_visit_fn *visit, void *ctx, int64_t *ret_seq, struct err *e);
 /* event.c: what is personal does not enter store.db: ERR_DENIED as event_append says. */
 int event_screen(struct store *s, const json_t *v, bool is_public, struct err *e);

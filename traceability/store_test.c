@@ -39,7 +39,8 @@ static void creation(void **state)
     assert_string_equal(facts.store_id, store_id(f->s));
     assert_memory_equal(facts.public_key, store_public_key(f->s), 32);
     assert_int_equal(facts.generation, 1);
-    assert_true(!strncmp(facts.origin, "min-county.lotline/", 19) && !strncmp(facts.origin + 19, facts.store_id, 8));
+    assert_true(!strncmp(facts.origin, "min-county.lotline/", 19) &&
+                !strncmp(facts.origin + 19, facts.store_id, 8));
     assert_int_equal(stat(f->dir, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0750);
     assert_int_equal(stat(f->key, &st), 0);
@@ -151,7 +152,8 @@ static void transactions(void **state)
     fix_begin(f); /* no-op */
     assert_false(store_dirty(f->s));
     fix_commit(f);
-    assert_int_equal(fix_number(store_db(f->s), "SELECT count(*) FROM checkpoint"), 1); /* nothing new, none */
+    assert_int_equal(fix_number(store_db(f->s), "SELECT count(*) FROM checkpoint"),
+                     1); /* nothing new, none */
     fix_line(f);
     assert_true(store_dirty(f->s));
     assert_int_equal(store_head(f->s), 1);
@@ -201,8 +203,10 @@ static void evidence(void **state)
         assert_int_equal(hex_parse(json_string_value(json_object_get(o, "leaf")), leaf.b, 32), 0);
         p.n = json_array_size(path);
         for (size_t i = 0; i < p.n; i++)
-            assert_int_equal(hex_parse(json_string_value(json_array_get(path, i)), p.hash[i].b, 32), 0);
-        assert_true(merkle_included(&leaf, (uint64_t)json_integer_value(json_object_get(o, "index")), n.size, &p, &n.root));
+            assert_int_equal(hex_parse(json_string_value(json_array_get(path, i)), p.hash[i].b, 32),
+                             0);
+        assert_true(merkle_included(
+            &leaf, (uint64_t)json_integer_value(json_object_get(o, "index")), n.size, &p, &n.root));
         json_decref(o);
     }
     for (int64_t size = 1; size <= 10; size++) {
@@ -226,8 +230,10 @@ static void older_projections(void **state)
     OK(item_blocks(f->s, mono_now(), true, e));
     fix_commit(f);
     fix_close(f);
-    by_hand(f, "DROP TABLE line_epoch; DELETE FROM line; CREATE TABLE gone(x); UPDATE segment SET run=9;"
-               "PRAGMA user_version=0");
+    by_hand(
+        f,
+        "DROP TABLE line_epoch; DELETE FROM line; CREATE TABLE gone(x); UPDATE segment SET run=9;"
+        "PRAGMA user_version=0");
     fix_open(f);
     struct db *db = store_db(f->s);
     assert_int_equal(fix_number(db, "SELECT count(*) FROM line_epoch"), 1);
@@ -271,9 +277,10 @@ static void damaged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIX_TEST(creation),     FIX_TEST(wrong_options), FIX_TEST(the_key),  FIX_TEST(given_key),
-        FIX_TEST(two_writers),  FIX_TEST(readers),       FIX_TEST(evidence), FIX_TEST(transactions),
-        FIX_TEST(unknown_kind), FIX_TEST(damaged),       FIX_TEST(older_projections),
+        FIX_TEST(creation),  FIX_TEST(wrong_options),     FIX_TEST(the_key),
+        FIX_TEST(given_key), FIX_TEST(two_writers),       FIX_TEST(readers),
+        FIX_TEST(evidence),  FIX_TEST(transactions),      FIX_TEST(unknown_kind),
+        FIX_TEST(damaged),   FIX_TEST(older_projections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

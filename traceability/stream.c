@@ -1,6 +1,6 @@
-/* Buyers' streams (contract: stream.h). A projection: n is dense from 1 within an epoch, given in the
- * event's own transaction by event_apply. Thread: main of lotlined for writing, any with its own handle
- * for reading.
+/* Buyers' streams (contract: stream.h). A projection: n is dense from 1 within an epoch, given in
+ * the event's own transaction by event_apply. Thread: main of lotlined for writing, any with its
+ * own handle for reading.
  *
  * Invariant: a restart's event goes to its own buyer alone, and is the first of its epoch. */
 #include "traceability/stream.h"
@@ -24,7 +24,8 @@ static int put_entries(struct db *db, const char *buyer, int64_t seq)
 
 int stream_assign(struct db *db, const struct event *ev)
 {
-    const char *only = ev->kind == EVENT_STREAM_RESTARTED ? json_text_or(ev->body, "buyer", "") : NULL;
+    const char *only =
+        ev->kind == EVENT_STREAM_RESTARTED ? json_text_or(ev->body, "buyer", "") : NULL;
     int rc = q_run(q_text(db_q(db, "UPDATE buyer SET n=n+1 WHERE ?1 IS NULL OR id=?1"), 1, only));
     return rc ? rc : put_entries(db, only, ev->seq);
 }
@@ -48,7 +49,8 @@ static bool buyer_is_plain(const char *id)
     return n > 0 && n <= BUYER_MAX && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
 }
 
-int command_buyer_register(struct command_context *c, const json_t *args, json_t **ret, struct err *e)
+int command_buyer_register(struct command_context *c, const json_t *args, json_t **ret,
+                           struct err *e)
 {
     const char *buyer = NULL;
     int rc = json_only(args, "buyer", e);
@@ -57,7 +59,8 @@ int command_buyer_register(struct command_context *c, const json_t *args, json_t
     if (rc)
         return rc;
     if (!buyer_is_plain(buyer))
-        return err_set(e, ERR_RANGE, "buyer \"%s\" must be 1 to %d of a-z, 0-9 and -", buyer, BUYER_MAX);
+        return err_set(e, ERR_RANGE, "buyer \"%s\" must be 1 to %d of a-z, 0-9 and -", buyer,
+                       BUYER_MAX);
     struct stmt *q = db_q(store_db(c->store), "SELECT 1 FROM buyer WHERE id=?");
     bool known = q_step(q_text(q, 1, buyer)) == 1;
     q_done(q);
@@ -71,13 +74,15 @@ int command_buyer_register(struct command_context *c, const json_t *args, json_t
     return rc;
 }
 
-/* Names what the old epoch ended with, so that a buyer can tell a restored store from a forged one. */
+/* Names what the old epoch ended with, so that a buyer can tell a restored store from a forged one.
+ */
 static int restart_one(struct store *s, const char *buyer, const char *actor, struct err *e)
 {
     char leaf[2 * SHA256_LEN + 1] = "";
-    struct stmt *q = db_q(s->db, "SELECT b.epoch,b.n,e.leaf FROM buyer b LEFT JOIN stream t ON t.buyer=b.id AND"
-                                 " t.epoch=b.epoch AND t.n=b.n LEFT JOIN event e ON e.seq=t.event_seq"
-                                 " WHERE b.id=?");
+    struct stmt *q =
+        db_q(s->db, "SELECT b.epoch,b.n,e.leaf FROM buyer b LEFT JOIN stream t ON t.buyer=b.id AND"
+                    " t.epoch=b.epoch AND t.n=b.n LEFT JOIN event e ON e.seq=t.event_seq"
+                    " WHERE b.id=?");
     int rc = q_one(q_text(q, 1, buyer));
     if (rc < 0)
         return err_set(e, rc, "stream %s: %s", buyer, db_message(s->db));
@@ -99,7 +104,8 @@ int stream_restart(struct store *s, const char *actor, struct err *e)
     char buyer[BUYER_MAX + 1] = "";
     int rc = 0;
     while (rc == 0) { /* one by one: appending uses the table */
-        struct stmt *q = q_text(db_q(s->db, "SELECT id FROM buyer WHERE id>? ORDER BY id LIMIT 1"), 1, buyer);
+        struct stmt *q =
+            q_text(db_q(s->db, "SELECT id FROM buyer WHERE id>? ORDER BY id LIMIT 1"), 1, buyer);
         rc = q_step(q);
         if (rc == 0)
             return 0;
@@ -132,17 +138,21 @@ static int need_stream(struct db *db, const char *stream, struct err *e)
     struct stmt *q = db_q(db, "SELECT 1 FROM buyer WHERE id=?");
     int rc = q_one(q_text(q, 1, stream));
     q_done(q);
-    return rc < 0 ? err_set(e, rc, "stream %s: %s", stream, rc == ERR_NOT_FOUND ? "no such stream" : db_message(db)) : 0;
+    return rc < 0 ? err_set(e, rc, "stream %s: %s", stream,
+                            rc == ERR_NOT_FOUND ? "no such stream" : db_message(db))
+                  : 0;
 }
 
-/* The next entry: 1 when one was visited and reading goes on, 0 at the end or when the visitor stops. */
+/* The next entry: 1 when one was visited and reading goes on, 0 at the end or when the visitor
+ * stops. */
 static int read_next(struct db *db, struct reading *r, struct err *e)
 {
     size_t n = 0;
     int64_t seq;
-    struct stmt *q = db_q(db, "SELECT e.seq,e.kind,e.at_ms,e.body,e.leaf,s.epoch,s.n FROM stream s JOIN event e"
-                              " ON e.seq=s.event_seq WHERE s.buyer=? AND (s.epoch,s.n)>(?,?)"
-                              " ORDER BY s.epoch,s.n LIMIT 1");
+    struct stmt *q =
+        db_q(db, "SELECT e.seq,e.kind,e.at_ms,e.body,e.leaf,s.epoch,s.n FROM stream s JOIN event e"
+                 " ON e.seq=s.event_seq WHERE s.buyer=? AND (s.epoch,s.n)>(?,?)"
+                 " ORDER BY s.epoch,s.n LIMIT 1");
     int rc = q_step(q_int(q_int(q_text(q, 1, r->se.stream), 2, r->se.epoch), 3, r->se.n));
     if (rc < 0)
         return err_set(e, rc, "stream %s: %s", r->se.stream, db_message(db));
@@ -175,9 +185,10 @@ int stream_head(struct db *db, const char *stream, int64_t *ret_epoch, int64_t *
     int rc = need_stream(db, stream, e);
     if (rc)
         return rc;
-    struct stmt *q = db_q(db, "SELECT b.epoch,b.n,coalesce(e.at_ms,0) FROM buyer b LEFT JOIN stream s ON"
-                              " s.buyer=b.id AND s.epoch=b.epoch AND s.n=b.n LEFT JOIN event e ON"
-                              " e.seq=s.event_seq WHERE b.id=?");
+    struct stmt *q =
+        db_q(db, "SELECT b.epoch,b.n,coalesce(e.at_ms,0) FROM buyer b LEFT JOIN stream s ON"
+                 " s.buyer=b.id AND s.epoch=b.epoch AND s.n=b.n LEFT JOIN event e ON"
+                 " e.seq=s.event_seq WHERE b.id=?");
     rc = q_one(q_text(q, 1, stream));
     if (rc < 0)
         return err_set(e, rc, "stream %s: %s", stream, db_message(db));

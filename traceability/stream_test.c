@@ -11,7 +11,8 @@ static void add_buyer(struct fix *f, const char *id)
     json_decref(body);
 }
 
-/* Some public event that asks for nothing to be there: a restart's notice for nobody but `buyer`. */
+/* Some public event that asks for nothing to be there: a restart's notice for nobody but `buyer`.
+ */
 static void restart(struct fix *f)
 {
     OK(stream_restart(f->s, "uid:7", e));
@@ -159,14 +160,16 @@ static void cloud_event(void **state)
     fix_commit(f);
     OK(stream_read(store_db(f->s), "market", 0, 0, 10, see, &s, e));
     assert_int_equal(s.n, 1);
-    OK(one_text(store_db(f->s), "SELECT CAST(body AS TEXT) FROM event WHERE seq=3", body, sizeof body));
+    OK(one_text(store_db(f->s), "SELECT CAST(body AS TEXT) FROM event WHERE seq=3", body,
+                sizeof body));
     snprintf(want, sizeof want, ",\"data\":%s}", body);
     assert_string_equal(s.doc[0] + strlen(s.doc[0]) - strlen(want), want); /* verbatim */
     json_t *doc = json_loads(s.doc[0], JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(doc);
     assert_string_equal(json_text_or(doc, "specversion", ""), "1.0");
     assert_string_equal(json_text_or(doc, "id", ""), "3");
-    assert_string_equal(json_text_or(doc, "source", ""), "/lotline/min-county/0123456789abcdef0123456789abcdef");
+    assert_string_equal(json_text_or(doc, "source", ""),
+                        "/lotline/min-county/0123456789abcdef0123456789abcdef");
     assert_string_equal(json_text_or(doc, "type", ""), "lotline.stream.restarted");
     assert_string_equal(json_text_or(doc, "stream", ""), "market");
     assert_int_equal(json_int_or(doc, "streamepoch", 0), 2);
@@ -213,8 +216,11 @@ static void listing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIX_TEST(order_and_paging), FIX_TEST(everybody_gets_public_events), FIX_TEST(restore_names_the_past),
-        FIX_TEST(cloud_event),      FIX_TEST(listing),
+        FIX_TEST(order_and_paging),
+        FIX_TEST(everybody_gets_public_events),
+        FIX_TEST(restore_names_the_past),
+        FIX_TEST(cloud_event),
+        FIX_TEST(listing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

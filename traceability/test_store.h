@@ -17,18 +17,19 @@ struct fix {
     uint32_t line, epoch;
 };
 
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        struct err e_ = {0}, *e = &e_;                                                                       \
-        int rc_ = (call);                                                                                    \
-        (void)e;                                                                                             \
-        if (rc_)                                                                                             \
-            fail_msg("%s: %s: %s", #call, err_name(rc_), e_.text);                                           \
+#define OK(call)                                                                                   \
+    do {                                                                                           \
+        struct err e_ = {0}, *e = &e_;                                                             \
+        int rc_ = (call);                                                                          \
+        (void)e;                                                                                   \
+        if (rc_)                                                                                   \
+            fail_msg("%s: %s: %s", #call, err_name(rc_), e_.text);                                 \
     } while (0)
 
 static inline struct store_options fix_options(const struct fix *f)
 {
-    return (struct store_options){.dir = f->dir, .key_path = f->key, .site = "min-county", .station = 'A'};
+    return (struct store_options){
+        .dir = f->dir, .key_path = f->key, .site = "min-county", .station = 'A'};
 }
 
 static inline void fix_open(struct fix *f)
@@ -88,10 +89,21 @@ static inline void fix_line(struct fix *f)
 
 static inline struct item fix_item(const struct fix *f, uint32_t seq)
 {
-    struct item it = {.line = f->line, .epoch = f->epoch, .seq = seq, .run = 1, .rule = 1,
-                      .net_mg = 20000 + (int64_t)seq % 900 * 11, .dia_um = 9000 + (int32_t)(seq % 50) * 100,
-                      .mid_um = ITEM_NO_VALUE, .len_um = 210000, .bow_ppm = ITEM_NO_VALUE, .flags = 3, .lane = 1,
-                      .grade = (uint16_t)(seq % 3 + 1), .outlet = (uint16_t)(seq % 3 + 1), .why = 1,
+    struct item it = {.line = f->line,
+                      .epoch = f->epoch,
+                      .seq = seq,
+                      .run = 1,
+                      .rule = 1,
+                      .net_mg = 20000 + (int64_t)seq % 900 * 11,
+                      .dia_um = 9000 + (int32_t)(seq % 50) * 100,
+                      .mid_um = ITEM_NO_VALUE,
+                      .len_um = 210000,
+                      .bow_ppm = ITEM_NO_VALUE,
+                      .flags = 3,
+                      .lane = 1,
+                      .grade = (uint16_t)(seq % 3 + 1),
+                      .outlet = (uint16_t)(seq % 3 + 1),
+                      .why = 1,
                       .at = {1764000000000 + seq * 100}};
     for (int i = 0; i < ITEM_WORDS; i++)
         it.words[i] = (uint16_t)(seq * 31 + (uint32_t)i);
@@ -100,8 +112,13 @@ static inline struct item fix_item(const struct fix *f, uint32_t seq)
 
 static inline struct outcome fix_outcome(const struct fix *f, uint32_t out)
 {
-    return (struct outcome){.line = f->line, .epoch = f->epoch, .out = out, .seq = out,
-                            .outlet = (uint16_t)(out % 3 + 1), .reason = 1, .at = {1764000000900 + out * 100}};
+    return (struct outcome){.line = f->line,
+                            .epoch = f->epoch,
+                            .out = out,
+                            .seq = out,
+                            .outlet = (uint16_t)(out % 3 + 1),
+                            .reason = 1,
+                            .at = {1764000000900 + out * 100}};
 }
 
 /* Items and outcomes from..to. */

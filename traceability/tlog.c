@@ -1,6 +1,6 @@
 /* The log over the events in the database (contract: tlog.h; arithmetic: merkle.c; text: note.c).
- * Thread: the caller's, with its own handle. Owns nothing; tables node and checkpoint are written here
- * alone.
+ * Thread: the caller's, with its own handle. Owns nothing; tables node and checkpoint are written
+ * here alone.
  *
  * Invariants
  *  1. A leaf is not stored twice: level 0 is event.leaf.
@@ -13,10 +13,11 @@
 static int get_node(void *ctx, unsigned level, uint64_t index, struct merkle_hash *ret)
 {
     struct db *db = ctx;
-    struct stmt *q = level == 0
-                         ? q_int(db_q(db, "SELECT leaf FROM event WHERE seq=?"), 1, (int64_t)index + 1)
-                         : q_int(q_int(db_q(db, "SELECT hash FROM node WHERE level=? AND idx=?"), 1, level),
-                                 2, (int64_t)index);
+    struct stmt *q =
+        level == 0
+            ? q_int(db_q(db, "SELECT leaf FROM event WHERE seq=?"), 1, (int64_t)index + 1)
+            : q_int(q_int(db_q(db, "SELECT hash FROM node WHERE level=? AND idx=?"), 1, level), 2,
+                    (int64_t)index);
     int rc = q_one(q);
     if (rc < 0)
         return rc;
@@ -55,8 +56,9 @@ int tlog_root(struct db *db, int64_t size, struct merkle_hash *ret, struct err *
     return rc ? err_set(e, rc, "no root of %lld events", (long long)size) : 0;
 }
 
-int tlog_sign(struct db *db, int64_t size, const char *origin, const uint8_t secret[ED25519_SECRET_LEN],
-              const uint8_t pub[ED25519_PUBLIC_LEN], struct err *e)
+int tlog_sign(struct db *db, int64_t size, const char *origin,
+              const uint8_t secret[ED25519_SECRET_LEN], const uint8_t pub[ED25519_PUBLIC_LEN],
+              struct err *e)
 {
     struct note_checkpoint c = {.size = (uint64_t)size};
     char body[NOTE_NAME_MAX + 96], note[NOTE_MAX];
@@ -75,25 +77,30 @@ int tlog_sign(struct db *db, int64_t size, const char *origin, const uint8_t sec
     return rc ? err_set(e, rc, "checkpoint: %s", db_message(db)) : 0;
 }
 
-int tlog_inclusion(struct db *db, int64_t seq, int64_t size, struct merkle_proof *ret, struct err *e)
+int tlog_inclusion(struct db *db, int64_t seq, int64_t size, struct merkle_proof *ret,
+                   struct err *e)
 {
     int rc = seq < 1 || size < seq
                  ? ERR_RANGE
                  : merkle_inclusion((uint64_t)seq - 1, (uint64_t)size, get_node, db, ret);
-    return rc ? err_set(e, rc, "no proof of event %lld in %lld", (long long)seq, (long long)size) : 0;
+    return rc ? err_set(e, rc, "no proof of event %lld in %lld", (long long)seq, (long long)size)
+              : 0;
 }
 
-int tlog_consistency(struct db *db, int64_t old, int64_t size, struct merkle_proof *ret, struct err *e)
+int tlog_consistency(struct db *db, int64_t old, int64_t size, struct merkle_proof *ret,
+                     struct err *e)
 {
     int rc = old < 1 || size < old
                  ? ERR_RANGE
                  : merkle_consistency((uint64_t)old, (uint64_t)size, get_node, db, ret);
-    return rc ? err_set(e, rc, "no proof from %lld to %lld events", (long long)old, (long long)size) : 0;
+    return rc ? err_set(e, rc, "no proof from %lld to %lld events", (long long)old, (long long)size)
+              : 0;
 }
 
 int tlog_newest(struct db *db, struct tlog_checkpoint *ret, struct err *e)
 {
-    struct stmt *q = db_q(db, "SELECT size,at_ms,root,note FROM checkpoint ORDER BY size DESC LIMIT 1");
+    struct stmt *q =
+        db_q(db, "SELECT size,at_ms,root,note FROM checkpoint ORDER BY size DESC LIMIT 1");
     int rc = q_one(q);
     if (rc < 0)
         return err_set(e, rc, "no checkpoint");
@@ -141,10 +148,10 @@ int tlog_evidence(struct db *db, int64_t seq, json_t **ret, struct err *e)
     if (rc)
         return rc;
     base64_text(f.public_key, sizeof f.public_key, key, sizeof key);
-    json_t *o = json_pack("{s:I,s:I,s:o,s:I,s:o,s:s,s:o,s:s,s:I}", "event_seq", (json_int_t)seq, "index",
-                          (json_int_t)seq - 1, "leaf", hex_json(&leaf), "size", (json_int_t)c.size, "root",
-                          hex_json(&c.root), "note", c.note, "proof", proof_json(&p), "public_key", key,
-                          "at_ms", (json_int_t)c.at.ms);
+    json_t *o = json_pack("{s:I,s:I,s:o,s:I,s:o,s:s,s:o,s:s,s:I}", "event_seq", (json_int_t)seq,
+                          "index", (json_int_t)seq - 1, "leaf", hex_json(&leaf), "size",
+                          (json_int_t)c.size, "root", hex_json(&c.root), "note", c.note, "proof",
+                          proof_json(&p), "public_key", key, "at_ms", (json_int_t)c.at.ms);
     if (!o)
         return err_set(e, ERR_NOMEM, "no memory for a proof");
     *ret = o;

@@ -2,7 +2,8 @@
  * Thread: the caller's, with a handle of its own.
  *
  * Invariants
- *  1. Events are taken in order of seq; the first thing that does not hold ends the check and is named.
+ *  1. Events are taken in order of seq; the first thing that does not hold ends the check and is
+ * named.
  *  2. Nothing of a projection is believed: origin and key are taken from the events themselves. */
 #include "traceability/verify.h"
 #include "base/json.h"
@@ -51,11 +52,13 @@ static int take_key(struct verify *v, const struct event *ev, struct err *e)
 {
     char origin[NOTE_NAME_MAX], statement[256];
     uint8_t key[ED25519_PUBLIC_LEN], signature[ED25519_SIGNATURE_LEN];
-    const char *text = json_text_or(ev->body, "public_key", ""), *sig = json_text_or(ev->body, "signature", "");
+    const char *text = json_text_or(ev->body, "public_key", ""),
+               *sig = json_text_or(ev->body, "signature", "");
     size_t key_n = 0, sig_n = 0;
     note_origin(v->site, v->store_id, origin);
     if (base64_parse(text, strlen(text), key, sizeof key, &key_n) || key_n != sizeof key ||
-        base64_parse(sig, strlen(sig), signature, sizeof signature, &sig_n) || sig_n != sizeof signature)
+        base64_parse(sig, strlen(sig), signature, sizeof signature, &sig_n) ||
+        sig_n != sizeof signature)
         return bad(e, "event", ev->seq, "its key or signature cannot be read");
     if (key_statement(origin, text, statement, sizeof statement) ||
         !crypto_verify(v->public_key, statement, strlen(statement), signature))
@@ -73,14 +76,17 @@ static int take_identity(struct verify *v, const struct event *ev, struct err *e
         return bad(e, "event", ev->seq, "store.created is the first event and no other");
     if (created) {
         const char *key = json_text_or(ev->body, "public_key", "");
-        if (base64_parse(key, strlen(key), v->public_key, sizeof v->public_key, &n) || n != sizeof v->public_key)
+        if (base64_parse(key, strlen(key), v->public_key, sizeof v->public_key, &n) ||
+            n != sizeof v->public_key)
             return bad(e, "event", ev->seq, "its public key cannot be read");
         int rc = take_text(ev, "site", v->site, sizeof v->site, e);
         return rc ? rc : take_text(ev, "store_id", v->store_id, sizeof v->store_id, e);
     }
     if (ev->kind == EVENT_KEY_ROTATED)
         return take_key(v, ev, e);
-    return ev->kind == EVENT_STORE_RESTORED ? take_text(ev, "store_id", v->store_id, sizeof v->store_id, e) : 0;
+    return ev->kind == EVENT_STORE_RESTORED
+               ? take_text(ev, "store_id", v->store_id, sizeof v->store_id, e)
+               : 0;
 }
 
 static int check_body(const struct event *ev, struct err *e)
@@ -91,14 +97,16 @@ static int check_body(const struct event *ev, struct err *e)
     free(again);
     if (!same)
         return bad(e, "event", ev->seq, "its body is not canonical JSON");
-    if (json_int_or(ev->body, "seq", -1) != ev->seq || json_int_or(ev->body, "at_ms", -1) != ev->at.ms ||
+    if (json_int_or(ev->body, "seq", -1) != ev->seq ||
+        json_int_or(ev->body, "at_ms", -1) != ev->at.ms ||
         strcmp(json_text_or(ev->body, "kind", ""), event_kind_name(ev->kind)) != 0)
         return bad(e, "event", ev->seq, "its columns do not say what its body says");
     return 0;
 }
 
 /* fmt and leaf stand beside what event_scan gives. */
-static int check_leaf(struct verify *v, const struct event *ev, struct merkle_hash *ret, struct err *e)
+static int check_leaf(struct verify *v, const struct event *ev, struct merkle_hash *ret,
+                      struct err *e)
 {
     size_t n = 0;
     struct stmt *q = db_q(v->db, "SELECT fmt,leaf FROM event WHERE seq=?");
@@ -126,8 +134,9 @@ static int check_nodes(struct verify *v, const struct merkle_node *done, size_t 
         bool same = len == SHA256_LEN && memcmp(p, done[i].hash.b, len) == 0;
         q_done(q);
         if (!same)
-            return err_set(e, ERR_CHECK, "node %u/%" PRIu64 ": it is not that of the events below it", done[i].level,
-                           done[i].index);
+            return err_set(e, ERR_CHECK,
+                           "node %u/%" PRIu64 ": it is not that of the events below it",
+                           done[i].level, done[i].index);
     }
     v->nodes += (int64_t)n;
     return 0;
@@ -154,7 +163,8 @@ static int check_note(struct verify *v, const char *note, const char *row, struc
     merkle_root(&v->tree, &root);
     if (strcmp(c.origin, origin) != 0 || c.size != v->tree.size)
         return bad(e, row, size, "it is signed for another tree");
-    return merkle_equal(&c.root, &root) ? 0 : bad(e, row, size, "its root is not that of the events");
+    return merkle_equal(&c.root, &root) ? 0
+                                        : bad(e, row, size, "its root is not that of the events");
 }
 
 static int check_stored(struct verify *v, const struct event *ev, struct err *e)
@@ -167,7 +177,9 @@ static int check_stored(struct verify *v, const struct event *ev, struct err *e)
     if (rc < 0)
         return trouble(v, rc, e);
     if (rc == 0)
-        return ev->seq == v->head ? bad(e, "event", ev->seq, "the newest event stands under no checkpoint") : 0;
+        return ev->seq == v->head
+                   ? bad(e, "event", ev->seq, "the newest event stands under no checkpoint")
+                   : 0;
     const void *p = q_bytes(q, 0, &n);
     merkle_root(&v->tree, &root);
     bool same = n == SHA256_LEN && memcmp(p, root.b, n) == 0, at = q_col(q, 1) == ev->at.ms;
@@ -221,8 +233,9 @@ static int ask(struct verify *v, const char *sql, int64_t parameter, int64_t *re
 static int check_surplus(struct verify *v, struct err *e)
 {
     int64_t nodes = 0, checkpoints = 0;
-    int rc = ask(v, "SELECT count(*) FROM node WHERE level<1 OR level>62 OR idx<0 OR ((idx+1)<<level)<=?", v->head,
-                 &nodes, e);
+    int rc = ask(
+        v, "SELECT count(*) FROM node WHERE level<1 OR level>62 OR idx<0 OR ((idx+1)<<level)<=?",
+        v->head, &nodes, e);
     if (rc == 0)
         rc = ask(v, "SELECT count(*) FROM checkpoint WHERE size<=?", v->head, &checkpoints, e);
     if (rc)
@@ -230,7 +243,8 @@ static int check_surplus(struct verify *v, struct err *e)
     if (nodes != v->nodes)
         return err_set(e, ERR_CHECK, "node table: %" PRId64 " rows too many", nodes - v->nodes);
     if (checkpoints != v->checkpoints)
-        return err_set(e, ERR_CHECK, "checkpoint table: %" PRId64 " rows too many", checkpoints - v->checkpoints);
+        return err_set(e, ERR_CHECK, "checkpoint table: %" PRId64 " rows too many",
+                       checkpoints - v->checkpoints);
     return 0;
 }
 
@@ -254,7 +268,9 @@ static int check_all(struct verify *v, struct err *e)
     if (rc)
         return rc;
     if (v->against && v->claim.size > (uint64_t)v->head)
-        return err_set(e, ERR_CHECK, "event %" PRId64 ": it is missing: the given checkpoint is of %" PRIu64 " events",
+        return err_set(e, ERR_CHECK,
+                       "event %" PRId64 ": it is missing: the given checkpoint is of %" PRIu64
+                       " events",
                        v->head + 1, v->claim.size);
     if (v->against && v->claim.size == 0)
         return err_set(e, ERR_CHECK, "the given checkpoint is of an empty log");
@@ -275,11 +291,13 @@ static json_t *report(const struct verify *v)
     merkle_root(&v->tree, &h);
     json_t *o = json_pack(
         "{s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:s}", "events", (json_int_t)v->head, "checkpoints",
-        (json_int_t)v->checkpoints, "blocks", (json_int_t)v->rows.blocks, "items", (json_int_t)v->rows.items, "outcomes",
-        (json_int_t)v->rows.outcomes, "unblocked", (json_int_t)v->rows.unblocked, "origin",
-        note_origin(v->site, v->store_id, origin), "root", hex_text(h.b, SHA256_LEN, root, sizeof root), "public_key",
+        (json_int_t)v->checkpoints, "blocks", (json_int_t)v->rows.blocks, "items",
+        (json_int_t)v->rows.items, "outcomes", (json_int_t)v->rows.outcomes, "unblocked",
+        (json_int_t)v->rows.unblocked, "origin", note_origin(v->site, v->store_id, origin), "root",
+        hex_text(h.b, SHA256_LEN, root, sizeof root), "public_key",
         base64_text(v->public_key, sizeof v->public_key, key, sizeof key));
-    json_object_set_new(o, "against", v->against ? json_integer((json_int_t)v->claim.size) : json_null());
+    json_object_set_new(o, "against",
+                        v->against ? json_integer((json_int_t)v->claim.size) : json_null());
     return o;
 }
 

@@ -1,7 +1,8 @@
-/* Item and outcome rows against the roots in item.block events (format: item.h). Thread: the caller's.
+/* Item and outcome rows against the roots in item.block events (format: item.h). Thread: the
+ * caller's.
  *
- * Invariant: between the end of a segment's last block and the begin of its next there is no row, so every
- * row up to the last block stands in exactly one. */
+ * Invariant: between the end of a segment's last block and the begin of its next there is no row,
+ * so every row up to the last block stands in exactly one. */
 #include "base/json.h"
 #include "traceability/item_place.h"
 #include "traceability/item_row.h"
@@ -21,17 +22,23 @@ static int bad_block(const struct event *ev, struct err *e, const char *what)
 
 static struct part part_of(const struct event *ev, bool outcomes)
 {
-    struct part p = outcomes ? (struct part){.word = "outcome", .rows = OUTCOME_ROWS, .leaf_of = outcome_row_leaf,
-                                             .lowest = "SELECT min(id) FROM outcome WHERE id>? AND id<=?"}
-                             : (struct part){.word = "item", .rows = ITEM_ROWS, .leaf_of = item_row_leaf,
-                                             .lowest = "SELECT min(id) FROM item WHERE id>? AND id<=?"};
+    struct part p =
+        outcomes ? (struct part){.word = "outcome",
+                                 .rows = OUTCOME_ROWS,
+                                 .leaf_of = outcome_row_leaf,
+                                 .lowest = "SELECT min(id) FROM outcome WHERE id>? AND id<=?"}
+                 : (struct part){.word = "item",
+                                 .rows = ITEM_ROWS,
+                                 .leaf_of = item_row_leaf,
+                                 .lowest = "SELECT min(id) FROM item WHERE id>? AND id<=?"};
     p.first = json_int_or(ev->body, outcomes ? "first_outcome" : "first_item", 0);
     p.last = json_int_or(ev->body, outcomes ? "last_outcome" : "last_item", 0);
     p.count = json_int_or(ev->body, outcomes ? "outcomes" : "items", 0);
     return p;
 }
 
-static int lowest_id(struct db *db, const char *sql, int64_t after, int64_t to, int64_t *ret, struct err *e)
+static int lowest_id(struct db *db, const char *sql, int64_t after, int64_t to, int64_t *ret,
+                     struct err *e)
 {
     struct stmt *q = q_int(q_int(db_q(db, sql), 1, after), 2, to);
     int rc = q_one(q);
@@ -43,8 +50,8 @@ static int lowest_id(struct db *db, const char *sql, int64_t after, int64_t to, 
 }
 
 /* The block begins where the last one ended, within its segment. */
-static int check_begin(struct db *db, const struct event *ev, uint32_t segment, const struct part *p, int64_t to,
-                       struct err *e)
+static int check_begin(struct db *db, const struct event *ev, uint32_t segment,
+                       const struct part *p, int64_t to, struct err *e)
 {
     int64_t lowest = 0, end = item_id(segment, UINT32_MAX);
     if (p->count == 0)
@@ -59,8 +66,8 @@ static int check_begin(struct db *db, const struct event *ev, uint32_t segment, 
     return 0;
 }
 
-static int add_rows(struct db *db, const struct event *ev, const struct part *p, struct merkle_edge *tree,
-                    struct err *e)
+static int add_rows(struct db *db, const struct event *ev, const struct part *p,
+                    struct merkle_edge *tree, struct err *e)
 {
     struct merkle_hash leaf;
     int64_t id = 0, count = 0;
@@ -79,8 +86,9 @@ static int add_rows(struct db *db, const struct event *ev, const struct part *p,
         return err_set(e, rc, "rows: %s", db_message(db));
     if (count == p->count)
         return 0;
-    return err_set(e, ERR_CHECK, "%s %lld: event %lld proves %lld rows from here on, but %lld stand there", p->word,
-                   (long long)p->first, (long long)ev->seq, (long long)p->count, (long long)count);
+    return err_set(
+        e, ERR_CHECK, "%s %lld: event %lld proves %lld rows from here on, but %lld stand there",
+        p->word, (long long)p->first, (long long)ev->seq, (long long)p->count, (long long)count);
 }
 
 /* Rows in order of id; a row of another block or segment cannot make the same root. */
@@ -94,9 +102,11 @@ static int check_root(const struct event *ev, const struct part *items, const st
     if (merkle_equal(&root, &stated))
         return 0;
     const struct part *p = items->count ? items : outcomes;
-    return err_set(e, ERR_CHECK, "%s %lld: event %lld proves other rows than stand from here on (%lld items, %lld outcomes)",
-                   p->word, (long long)p->first, (long long)ev->seq, (long long)items->count,
-                   (long long)outcomes->count);
+    return err_set(
+        e, ERR_CHECK,
+        "%s %lld: event %lld proves other rows than stand from here on (%lld items, %lld outcomes)",
+        p->word, (long long)p->first, (long long)ev->seq, (long long)items->count,
+        (long long)outcomes->count);
 }
 
 /* ---- segments ---- */
@@ -118,7 +128,8 @@ static int open_segment(struct verify_rows *v, const struct event *ev, struct er
 {
     int64_t id = json_int_or(ev->body, "segment", 0);
     if (id < 1 || id > UINT32_MAX || (v->n && id <= v->segment[v->n - 1].id))
-        return err_set(e, ERR_CHECK, "event %lld: segment.opened: segments are numbered upwards", (long long)ev->seq);
+        return err_set(e, ERR_CHECK, "event %lld: segment.opened: segments are numbered upwards",
+                       (long long)ev->seq);
     if (v->n == v->cap) {
         size_t cap = v->cap ? 2 * v->cap : 64;
         struct verify_segment *more = realloc(v->segment, cap * sizeof *more);
@@ -167,7 +178,8 @@ int verify_block_take(struct verify_rows *v, struct db *db, const struct event *
 
 /* ---- rows behind the last block ---- */
 
-static int count_rows(struct db *db, const char *sql, int64_t after, int64_t to, int64_t *ret, struct err *e)
+static int count_rows(struct db *db, const char *sql, int64_t after, int64_t to, int64_t *ret,
+                      struct err *e)
 {
     struct stmt *q = q_int(q_int(db_q(db, sql), 1, after), 2, to);
     int rc = q_one(q);
@@ -190,8 +202,8 @@ static int rest_of(struct verify_rows *v, struct db *db, bool outcomes, struct e
     while ((rc = lowest_id(db, lowest, after, INT64_MAX, &id, e)) == 0 && id) {
         const struct verify_segment *g = find(v, id >> 32);
         if (!g)
-            return err_set(e, ERR_CHECK, "%s %lld: its segment was never opened", outcomes ? "outcome" : "item",
-                           (long long)id);
+            return err_set(e, ERR_CHECK, "%s %lld: its segment was never opened",
+                           outcomes ? "outcome" : "item", (long long)id);
         int64_t end = item_id(g->id, UINT32_MAX);
         rc = count_rows(db, count, outcomes ? g->outcome_to : g->item_to, end, &v->unblocked, e);
         if (rc)

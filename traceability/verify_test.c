@@ -1,5 +1,5 @@
-/* Verify against hands that change the file: every column of every kind of row, missing rows, rows that were
- * put in, whole histories cut off or rewritten. */
+/* Verify against hands that change the file: every column of every kind of row, missing rows, rows
+ * that were put in, whole histories cut off or rewritten. */
 #include "traceability/verify.h"
 #include "base/crypto.h"
 #include "traceability/test_store.h"
@@ -24,9 +24,10 @@ static void sql(struct fix *f, const char *text)
     sqlite3_close(h); /* folds its log back: the file is whole */
 }
 
-static const char no_triggers[] = "DROP TRIGGER event_kept; DROP TRIGGER event_stays; DROP TRIGGER event_once;"
-                                  "DROP TRIGGER item_kept; DROP TRIGGER item_stays; DROP TRIGGER item_once;"
-                                  "DROP TRIGGER outcome_kept; DROP TRIGGER outcome_stays; DROP TRIGGER outcome_once;";
+static const char no_triggers[] =
+    "DROP TRIGGER event_kept; DROP TRIGGER event_stays; DROP TRIGGER event_once;"
+    "DROP TRIGGER item_kept; DROP TRIGGER item_stays; DROP TRIGGER item_once;"
+    "DROP TRIGGER outcome_kept; DROP TRIGGER outcome_stays; DROP TRIGGER outcome_once;";
 
 static void read_all(struct fix *f, struct copy *c)
 {
@@ -116,10 +117,18 @@ static void event_columns(void **state)
     struct copy c = {0};
     char text[300], row[32];
     prepare(f, &c);
-    static const char *const changes[] = {"leaf=CAST(x'00'||substr(leaf,2) AS BLOB)", "leaf=substr(leaf,1,31)", "leaf=x''",
-                                          "fmt=2", "at_ms=at_ms+1", "kind='clock.stepped'", "kind='no.such'",
-                                          "body=CAST(body||x'20' AS BLOB)", "body=substr(body,1,length(body)-1)", "body=x''",
-                                          "body=CAST(replace(CAST(body AS TEXT),'\"v\":1','\"v\":2') AS BLOB)"};
+    static const char *const changes[] = {
+        "leaf=CAST(x'00'||substr(leaf,2) AS BLOB)",
+        "leaf=substr(leaf,1,31)",
+        "leaf=x''",
+        "fmt=2",
+        "at_ms=at_ms+1",
+        "kind='clock.stepped'",
+        "kind='no.such'",
+        "body=CAST(body||x'20' AS BLOB)",
+        "body=substr(body,1,length(body)-1)",
+        "body=x''",
+        "body=CAST(replace(CAST(body AS TEXT),'\"v\":1','\"v\":2') AS BLOB)"};
     for (int seq = 1; seq <= 9; seq += 4)
         for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
             snprintf(text, sizeof text, "UPDATE event SET %s WHERE seq=%d", changes[i], seq);
@@ -129,9 +138,11 @@ static void event_columns(void **state)
     noticed(f, &c, "event 3: it is missing", "DELETE FROM event WHERE seq=3");
     noticed(f, &c, "event 1: it is missing", "DELETE FROM event WHERE seq=1");
     noticed(f, &c, "event 1: it is missing", "UPDATE event SET seq=-seq WHERE seq=2");
-    noticed(f, &c, "event 4: ", "UPDATE event SET seq=1000 WHERE seq=4; UPDATE event SET seq=4 WHERE seq=5;"
-                                "UPDATE event SET seq=5 WHERE seq=1000"); /* two in the wrong order */
-    noticed(f, &c, "event ", "INSERT INTO event SELECT max(seq)+1,fmt,kind,at_ms,body,leaf FROM event");
+    noticed(f, &c, "event 4: ",
+            "UPDATE event SET seq=1000 WHERE seq=4; UPDATE event SET seq=4 WHERE seq=5;"
+            "UPDATE event SET seq=5 WHERE seq=1000"); /* two in the wrong order */
+    noticed(f, &c, "event ",
+            "INSERT INTO event SELECT max(seq)+1,fmt,kind,at_ms,body,leaf FROM event");
     free(c.bytes);
 }
 
@@ -143,9 +154,11 @@ static void event_bytes(void **state)
     char text[300];
     prepare(f, &c);
     for (int i = 0; i < 60; i++) {
-        unsigned seq = (unsigned)(seed_next(&seed) % 9) + 1, at = (unsigned)(seed_next(&seed) % 150) + 1;
+        unsigned seq = (unsigned)(seed_next(&seed) % 9) + 1,
+                 at = (unsigned)(seed_next(&seed) % 150) + 1;
         snprintf(text, sizeof text,
-                 "UPDATE event SET body=CAST(substr(body,1,%u)||CASE substr(body,%u,1) WHEN x'41' THEN x'42' ELSE x'41'"
+                 "UPDATE event SET body=CAST(substr(body,1,%u)||CASE substr(body,%u,1) WHEN x'41' "
+                 "THEN x'42' ELSE x'41'"
                  " END||substr(body,%u) AS BLOB) WHERE seq=%u",
                  at - 1, at, at + 1, seq);
         char row[32];
@@ -157,8 +170,9 @@ static void event_bytes(void **state)
 
 static void row_columns(void **state)
 {
-    static const char *const item[] = {"net_mg", "dia_um", "len_um", "defects", "flags",     "lane", "grade",
-                                       "outlet", "why",    "rule",   "at_ms",   "recovered", "fmt",  "outlet_why"};
+    static const char *const item[] = {"net_mg", "dia_um",    "len_um", "defects",   "flags",
+                                       "lane",   "grade",     "outlet", "why",       "rule",
+                                       "at_ms",  "recovered", "fmt",    "outlet_why"};
     static const char *const outcome[] = {"seq", "outlet", "reason", "at_ms", "fmt"};
     struct fix *f = *state;
     struct copy c = {0};
@@ -166,25 +180,34 @@ static void row_columns(void **state)
     prepare(f, &c);
     for (size_t i = 0; i < sizeof item / sizeof *item; i++)
         for (unsigned at = 1; at <= ROWS - 19; at += 93) {
-            snprintf(text, sizeof text, "UPDATE item SET %s=%s+1 WHERE id=(SELECT id FROM item LIMIT 1 OFFSET %u)", item[i],
-                     item[i], at - 1);
+            snprintf(text, sizeof text,
+                     "UPDATE item SET %s=%s+1 WHERE id=(SELECT id FROM item LIMIT 1 OFFSET %u)",
+                     item[i], item[i], at - 1);
             noticed(f, &c, "item ", text);
         }
     for (size_t i = 0; i < sizeof outcome / sizeof *outcome; i++) {
-        snprintf(text, sizeof text, "UPDATE outcome SET %s=%s+1 WHERE id&4294967295=270", outcome[i], outcome[i]);
-        noticed(f, &c, !strcmp(outcome[i], "fmt") ? "outcome " : "item ", text); /* its block begins with items */
+        snprintf(text, sizeof text, "UPDATE outcome SET %s=%s+1 WHERE id&4294967295=270",
+                 outcome[i], outcome[i]);
+        noticed(f, &c, !strcmp(outcome[i], "fmt") ? "outcome " : "item ",
+                text); /* its block begins with items */
     }
     noticed(f, &c, "item ", "UPDATE item SET net_mg=NULL WHERE id&4294967295=7");
-    noticed(f, &c, "item ", "UPDATE item SET mid_um=0 WHERE id&4294967295=7"); /* 0 is not "not measured" */
+    noticed(f, &c, "item ",
+            "UPDATE item SET mid_um=0 WHERE id&4294967295=7"); /* 0 is not "not measured" */
     noticed(f, &c, "item ", "DELETE FROM item WHERE id&4294967295=8");
-    noticed(f, &c, "item ", "DELETE FROM item WHERE id&4294967295=281"); /* the only one of its segment */
+    noticed(f, &c, "item ",
+            "DELETE FROM item WHERE id&4294967295=281"); /* the only one of its segment */
     noticed(f, &c, "outcome ", "DELETE FROM outcome WHERE id&4294967295=8");
-    noticed(f, &c, "item ", "UPDATE item SET id=id+100000 WHERE id&4294967295=256"); /* behind the last block */
+    noticed(f, &c, "item ",
+            "UPDATE item SET id=id+100000 WHERE id&4294967295=256"); /* behind the last block */
     noticed(f, &c, "item ", "UPDATE item SET id=id+(5<<32) WHERE id&4294967295=281");
-    noticed(f, &c, "item ", "INSERT INTO item SELECT id+(9<<32),fmt,net_mg,dia_um,mid_um,len_um,bow_ppm,defects,flags,"
-                            "lane,grade,outlet,why,outlet_why,rule,recovered,at_ms FROM item WHERE id&4294967295=1");
-    noticed(f, &c, "outcome ", "INSERT INTO outcome SELECT id-1,fmt,seq,outlet,reason,at_ms FROM outcome WHERE"
-                               " id&4294967295=1");
+    noticed(
+        f, &c, "item ",
+        "INSERT INTO item SELECT id+(9<<32),fmt,net_mg,dia_um,mid_um,len_um,bow_ppm,defects,flags,"
+        "lane,grade,outlet,why,outlet_why,rule,recovered,at_ms FROM item WHERE id&4294967295=1");
+    noticed(f, &c, "outcome ",
+            "INSERT INTO outcome SELECT id-1,fmt,seq,outlet,reason,at_ms FROM outcome WHERE"
+            " id&4294967295=1");
     free(c.bytes);
 }
 
@@ -193,22 +216,26 @@ static void log_rows(void **state)
     struct fix *f = *state;
     struct copy c = {0};
     prepare(f, &c);
-    noticed(f, &c, "node 1/0", "UPDATE node SET hash=CAST(x'00'||substr(hash,2) AS BLOB) WHERE level=1 AND idx=0");
+    noticed(f, &c, "node 1/0",
+            "UPDATE node SET hash=CAST(x'00'||substr(hash,2) AS BLOB) WHERE level=1 AND idx=0");
     noticed(f, &c, "node 2/0", "UPDATE node SET hash=substr(hash,1,31) WHERE level=2 AND idx=0");
     noticed(f, &c, "node 1/2", "DELETE FROM node WHERE level=1 AND idx=2");
     noticed(f, &c, "node 1/1", "UPDATE node SET idx=77 WHERE level=1 AND idx=1");
     noticed(f, &c, "node 1/1", "UPDATE node SET level=7 WHERE level=1 AND idx=1");
     noticed(f, &c, "node table", "INSERT INTO node VALUES(0,0,zeroblob(32))");
-    noticed(f, &c, "checkpoint 1", "UPDATE checkpoint SET root=CAST(x'00'||substr(root,2) AS BLOB) WHERE size=1");
+    noticed(f, &c, "checkpoint 1",
+            "UPDATE checkpoint SET root=CAST(x'00'||substr(root,2) AS BLOB) WHERE size=1");
     noticed(f, &c, "checkpoint 1", "UPDATE checkpoint SET root=x'' WHERE size=1");
     noticed(f, &c, "checkpoint 1", "UPDATE checkpoint SET at_ms=at_ms-1 WHERE size=1");
     noticed(f, &c, "checkpoint 1", "UPDATE checkpoint SET note=replace(note,'1','2') WHERE size=1");
     noticed(f, &c, "checkpoint 1", "UPDATE checkpoint SET note='' WHERE size=1");
     noticed(f, &c, "checkpoint 2", "UPDATE checkpoint SET size=2 WHERE size=1");
-    noticed(f, &c, "checkpoint ", "UPDATE checkpoint SET note=(SELECT note FROM checkpoint WHERE size=1)"
-                                  " WHERE size=(SELECT max(size) FROM checkpoint)");
+    noticed(f, &c, "checkpoint ",
+            "UPDATE checkpoint SET note=(SELECT note FROM checkpoint WHERE size=1)"
+            " WHERE size=(SELECT max(size) FROM checkpoint)");
     noticed(f, &c, "checkpoint table", "INSERT INTO checkpoint VALUES(0,0,x'','')");
-    noticed(f, &c, "event ", "DELETE FROM checkpoint WHERE size=(SELECT max(size) FROM checkpoint)");
+    noticed(f, &c, "event ",
+            "DELETE FROM checkpoint WHERE size=(SELECT max(size) FROM checkpoint)");
     free(c.bytes);
 }
 
@@ -224,8 +251,10 @@ static void cut_off(void **state)
     assert_int_equal(json_integer_value(json_object_get(report, "against")), c.note_size);
     json_decref(report);
     tmp_write(f->file, c.bytes, c.n);
-    sql(f, "DELETE FROM checkpoint WHERE size>4; DELETE FROM event WHERE seq>1 AND seq>(SELECT max(size) FROM checkpoint);"
-           "DELETE FROM node WHERE ((idx+1)<<level)>(SELECT max(seq) FROM event); DELETE FROM item; DELETE FROM outcome");
+    sql(f, "DELETE FROM checkpoint WHERE size>4; DELETE FROM event WHERE seq>1 AND seq>(SELECT "
+           "max(size) FROM checkpoint);"
+           "DELETE FROM node WHERE ((idx+1)<<level)>(SELECT max(seq) FROM event); DELETE FROM "
+           "item; DELETE FROM outcome");
     assert_int_equal(check(f, NULL, NULL, &why), 0);
     assert_int_equal(check(f, c.note, NULL, &why), ERR_CHECK);
     assert_non_null(strstr(why.text, "missing"));
@@ -302,10 +331,13 @@ static void rewritten(void **state)
     OK(clock_stepped(g.s, 5, e));
     fix_commit(&g);
     fix_close(&g);
-    assert_int_equal(check(&g, NULL, NULL, &why), 0); /* sound in itself: whose it is, its key says */
+    assert_int_equal(check(&g, NULL, NULL, &why),
+                     0); /* sound in itself: whose it is, its key says */
     sql(&g, no_triggers);
     snprintf(text, sizeof text,
-             "UPDATE event SET body=CAST(json_set(CAST(body AS TEXT),'$.public_key','%s') AS BLOB) WHERE seq=1", key);
+             "UPDATE event SET body=CAST(json_set(CAST(body AS TEXT),'$.public_key','%s') AS BLOB) "
+             "WHERE seq=1",
+             key);
     sql(&g, text);
     assert_int_equal(check(&g, NULL, NULL, &why), ERR_CHECK);
 }
@@ -342,9 +374,10 @@ static void living_store(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIX_TEST(sound),     FIX_TEST(event_columns), FIX_TEST(event_bytes),  FIX_TEST(row_columns),
-        FIX_TEST(log_rows),  FIX_TEST(cut_off),       FIX_TEST(forked),       FIX_TEST(foreign_notes),
-        FIX_TEST(rewritten), FIX_TEST(living_store),  FIX_TEST(empty_and_alien),
+        FIX_TEST(sound),        FIX_TEST(event_columns),   FIX_TEST(event_bytes),
+        FIX_TEST(row_columns),  FIX_TEST(log_rows),        FIX_TEST(cut_off),
+        FIX_TEST(forked),       FIX_TEST(foreign_notes),   FIX_TEST(rewritten),
+        FIX_TEST(living_store), FIX_TEST(empty_and_alien),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
