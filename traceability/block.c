@@ -1,8 +1,8 @@
-/* Blocks: events that carry the Merkle root of item and outcome rows (contract and format: item.h).
- * Thread: main of lotlined, once a turn or a second, before the commit.
+/* Blocks: events that carry the Merkle root of item and outcome rows (contract and format:
+ * item.h). Thread: main of lotlined, once a turn or a second, before the commit.
  *
- * Invariant: blocks of a segment follow each other in order of id; segment.item_to and outcome_to
- * are the newest ids that a block proves, so every row stands in exactly one block. */
+ * Invariant: blocks of a segment follow each other in order of id; segment.item_to and
+ * outcome_to are the newest ids that a block proves, so every row stands in exactly one block. */
 #include "base/json.h"
 #include "traceability/item.h"
 #include "traceability/item_row.h"

@@ -2,10 +2,12 @@
  * Thread: main of lotlined, inside the turn's transaction. Owns: table command_log.
  *
  * Invariants
- *  1. A handler runs in a savepoint of both databases: a refusal leaves nothing but its answer.
- *  2. The first answer to a request_id is stored with what it did; every repeat gets that answer.
- *  3. Trouble with memory or disk is no answer: nothing is stored, the turn is rolled back and the
- * request may come again. */
+ *  1. A handler runs in a savepoint of both databases: a refusal leaves nothing but its
+ *     answer.
+ *  2. The first answer to a request_id is stored with what it did; every repeat gets that
+ *     answer.
+ *  3. Trouble with memory or disk is no answer: nothing is stored, the turn is rolled back
+ *     and the request may come again. */
 #include "traceability/command.h"
 #include "base/conf.h"
 #include "base/json.h"

@@ -3,10 +3,10 @@
  *
  * Invariants
  *  1. An epoch is an event first, and only then written to a PLC.
- *  2. No number is proposed twice on a line but to the same start of the same PLC, which never
- * showed it.
- *  3. After a restore the numbers begin at random: the lost part of the record may have used the
- * next ones. */
+ *  2. No number is proposed twice on a line but to the same start of the same PLC, which
+ *     never showed it.
+ *  3. After a restore the numbers begin at random: the lost part of the record may have used
+ *     the next ones. */
 #include "base/crypto.h"
 #include "base/json.h"
 #include "traceability/item.h"

@@ -2,12 +2,12 @@
  * Thread: main of lotlined for appending, any with its own handle for reading. Owns nothing.
  *
  * Invariants
- *  1. seq is dense from 1; event, leaf, nodes, projections and stream entries of one event stand in
- * one savepoint: all or nothing.
+ *  1. seq is dense from 1; event, leaf, nodes, projections and stream entries of one event
+ *     stand in one savepoint: all or nothing.
  *  2. Projections are made from the stored bytes alone, live and in rebuild by the same
- * event_apply.
- *  3. Nothing personal enters a body: names by their keys, and pseudonyms of persons where a body
- * leaves the shed. */
+ *     event_apply.
+ *  3. Nothing personal enters a body: names by their keys, and pseudonyms of persons where a
+ *     body leaves the shed. */
 #include "traceability/event.h"
 #include "base/json.h"
 #include "base/num.h"

@@ -1,7 +1,8 @@
 /* One event of a stream as a CloudEvents 1.0 document in structured JSON (contract: stream.h).
  * Pure. "data" is the stored bytes, spliced in as they are, so that a buyer can hash them; the
- * other texts come from closed sets (kinds, [a-z0-9-] names, hex) that need no escaping. Attribute
- * names are lower-case letters only, as CloudEvents 1.0 section "Naming conventions" wants. */
+ * other texts come from closed sets (kinds, [a-z0-9-] names, hex) that need no escaping.
+ * Attribute names are lower-case letters only, as CloudEvents 1.0 section "Naming conventions"
+ * wants. */
 #include "base/crypto.h"
 #include "traceability/stream.h"
 #include <stdio.h>

@@ -1,7 +1,7 @@
-/* Holes with their counts (contract: item.h). Nothing is lost silently: the row stands where the
- * items would. Thread: main of lotlined. The same hole reported twice (a batch that is applied
- * again after a reopen) is stored once; without bounds it is told by line, epoch, kind, cause and
- * count. */
+/* Holes with their counts (contract: item.h). Nothing is lost silently: the row stands where
+ * the items would. Thread: main of lotlined. The same hole reported twice (a batch that is
+ * applied again after a reopen) is stored once; without bounds it is told by line, epoch, kind,
+ * cause and count. */
 #include "base/json.h"
 #include "traceability/item.h"
 #include "traceability/store_inner.h"

@@ -1,10 +1,11 @@
-/* Items and outcomes of lines: one row each, in order, once (contract: item.h).  way: 8/12 item
- * rows Thread: main of lotlined, inside the turn's transaction. Owns: tables item, outcome, held.
+/* Items and outcomes: a row each, in order, once (contract: item.h).  way: 8/12 item rows
+ * Thread: main of lotlined, inside the turn's transaction. Owns: tables item, outcome, held.
  *
  * Invariants
- *  1. Of one (line, epoch) the rows are seq 1, 2, 3 … without holes but those that a gap names.
+ *  1. Of one (line, epoch) the rows are seq 1, 2, 3 … without holes but those that a gap
+ *     names.
  *  2. The same item twice is stored once; another item under the same number is refused
- * (ERR_EPOCH). While its words are held they decide, later its measured values.
+ *     (ERR_EPOCH). While its words are held they decide, later its measured values.
  *  3. A segment is opened by its own event before its first row. */
 #include "traceability/item.h"
 #include "base/json.h"

@@ -1,5 +1,6 @@
-/* Where each line stands in the record (contract: item_place.h). A cache: what it says can always
- * be read again from segment, item, outcome and gap; that is what happens after a rollback. */
+/* Where each line stands in the record (contract: item_place.h). A cache: what it says can
+ * always be read again from segment, item, outcome and gap; that is what happens after a
+ * rollback. */
 #include "traceability/item_place.h"
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* The leaf of a stored row: canonical text, then RFC 6962 (contract: item.h). Shared by the writer
- * of blocks and by verify, so that a difference can only come from the rows. */
+/* The leaf of a stored row: canonical text, then RFC 6962 (contract: item.h). Shared by the
+ * writer of blocks and by verify, so that a difference can only come from the rows. */
 #include "traceability/item_row.h"
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* The site's signing key and its successor (contract: key.h). Thread: main of lotlined. Owns: the
- * key file and
- * "<key file>.next", which holds a new key until the event that names it is durable.
+/* The site's signing key and its successor (contract: key.h). Thread: main of lotlined. Owns:
+ * the key file and "<key file>.next", which holds a new key until the event that names it is
+ * durable.
  *
  * Invariant: at every moment the key that the committed record names stands in one of the two
  * files. */

@@ -1,4 +1,5 @@
-/* Lines as the record knows them (contract: line.h). Thread: main of lotlined. Owns: table line. */
+/* Lines as the record knows them (contract: line.h). Thread: main of lotlined. Owns: table
+ * line. */
 #include "traceability/line.h"
 #include "base/json.h"
 #include "traceability/store_inner.h"

@@ -1,8 +1,8 @@
 /* RFC 6962 Merkle trees (contract: merkle.h). Pure; thread: any.
  *
  * Invariants
- *  1. Leaves and nodes are hashed with different first bytes, so that neither can pass for the
- * other.
+ *  1. Leaves and nodes are hashed with different first bytes, so that neither can pass for
+ *     the other.
  *  2. A proof is accepted only with exactly the number of hashes that index and size ask for. */
 #include "traceability/merkle.h"
 #include <assert.h>

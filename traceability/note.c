@@ -2,9 +2,9 @@
  *
  * Invariants
  *  1. Nothing of a note is believed before its signature held; note_claims only says which to
- * check.
+ *     check.
  *  2. One checkpoint has one text: sizes without leading zeroes, base64 that encodes back to
- * itself. */
+ *     itself. */
 #include "traceability/note.h"
 #include "base/num.h"
 #include <inttypes.h>

@@ -1,12 +1,12 @@
-/* people.db: names, telephone numbers, consents (contract: people.h).
- * Thread: main of lotlined, its only opener. Owns: table person.
+/* people.db: names, telephone numbers, consents (contract: people.h). Thread: main of lotlined,
+ * its only opener. Owns: table person.
  *
  * Invariants
  *  1. A pid comes from random bits alone, so that it says nothing once its row is gone.
- *  2. Texts of persons go into answers to the shed's own screens and nowhere else: no log line, no
- * error text, no event holds one.
- *  3. An erased row's bytes are overwritten: secure_delete in the file (store.c), and a truncating
- *     checkpoint of the log after the commit. */
+ *  2. Texts of persons go into answers to the shed's own screens and nowhere else: no log
+ *     line, no error text, no event holds one.
+ *  3. An erased row's bytes are overwritten: secure_delete in the file (store.c), and a
+ *     truncating checkpoint of the log after the commit. */
 #include "traceability/people.h"
 #include "base/crypto.h"
 #include "traceability/store_inner.h"

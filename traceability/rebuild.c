@@ -1,9 +1,9 @@
-/* Rebuild (contract: rebuild.h): the proof that projections come from events alone.
- * Thread: the caller's; rebuild_projections: main of lotlined at opening, when the program's
- * projections have another version than the file's. Owns: a temporary directory while it checks.
+/* Rebuild (contract: rebuild.h): the proof that projections come from events alone. Thread: the
+ * caller's; rebuild_projections: main of lotlined at opening, when the program's projections
+ * have another version than the file's. Owns: a temporary directory while it checks.
  *
- * Invariant: truth is copied as it stands and never computed; projections are computed and never
- * copied. */
+ * Invariant: truth is copied as it stands and never computed; projections are computed and
+ * never copied. */
 #include "traceability/rebuild.h"
 #include "traceability/merkle.h"
 #include "traceability/store_inner.h"

@@ -1,15 +1,15 @@
 /* The record's files: open, transaction, commit, reopen (contract: store.h).  way: 10/12 commit
- * Thread: main of lotlined; readers have handles of their own. Owns: both databases, the site's key
- * in memory, the cache of line places.
+ * Thread: main of lotlined; readers have handles of their own. Owns: both databases, the site's
+ * key in memory, the cache of line places.
  *
  * Invariants
  *  1. people.db commits before store.db: an event never names a person that is not there.
- *  2. Every commit that brings events brings the signed checkpoint of the tree up to the newest
- * one.
- *  3. After a failed commit nothing is written any more until store_reopen: what an fsync lost
- * cannot be told from what it wrote.
- *  4. The key file is made with a new store only; an old store whose key is missing or another is
- * not opened. */
+ *  2. Every commit that brings events brings the signed checkpoint of the tree up to the
+ *     newest one.
+ *  3. After a failed commit nothing is written any more until store_reopen: what an fsync
+ *     lost cannot be told from what it wrote.
+ *  4. The key file is made with a new store only; an old store whose key is missing or
+ *     another is not opened. */
 #include "traceability/store.h"
 #include "traceability/key.h"
 #include "traceability/store_inner.h"

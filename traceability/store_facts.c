@@ -1,6 +1,7 @@
-/* Whose record it is: store_id, site and key, told by events and readable by everybody (contract:
- * store.h). Thread: the caller's. A store that was restored from a copy goes on under a new
- * store_id, so that what the lost part had published can never be mistaken for what follows. */
+/* Whose record it is: store_id, site and key, told by events and readable by everybody
+ * (contract: store.h). Thread: the caller's. A store that was restored from a copy goes on
+ * under a new store_id, so that what the lost part had published can never be mistaken for what
+ * follows. */
 #include "base/json.h"
 #include "base/num.h"
 #include "traceability/command.h"

@@ -1,6 +1,6 @@
-/* Buyers' streams (contract: stream.h). A projection: n is dense from 1 within an epoch, given in
- * the event's own transaction by event_apply. Thread: main of lotlined for writing, any with its
- * own handle for reading.
+/* Buyers' streams (contract: stream.h). A projection: n is dense from 1 within an epoch, given
+ * in the event's own transaction by event_apply. Thread: main of lotlined for writing, any with
+ * its own handle for reading.
  *
  * Invariant: a restart's event goes to its own buyer alone, and is the first of its epoch. */
 #include "traceability/stream.h"

@@ -1,10 +1,11 @@
-/* The log over the events in the database (contract: tlog.h; arithmetic: merkle.c; text: note.c).
- * Thread: the caller's, with its own handle. Owns nothing; tables node and checkpoint are written
- * here alone.
+/* The log over the events in the database (contract: tlog.h; arithmetic: merkle.c; text:
+ * note.c). Thread: the caller's, with its own handle. Owns nothing; tables node and checkpoint
+ * are written here alone.
  *
  * Invariants
  *  1. A leaf is not stored twice: level 0 is event.leaf.
- *  2. Nodes stand in the transaction of the event that completed them, so they never run ahead. */
+ *  2. Nodes stand in the transaction of the event that completed them, so they never run
+ *     ahead. */
 #include "traceability/tlog.h"
 #include "traceability/store.h"
 #include <stdio.h>

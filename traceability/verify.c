@@ -2,9 +2,10 @@
  * Thread: the caller's, with a handle of its own.
  *
  * Invariants
- *  1. Events are taken in order of seq; the first thing that does not hold ends the check and is
- * named.
- *  2. Nothing of a projection is believed: origin and key are taken from the events themselves. */
+ *  1. Events are taken in order of seq; the first thing that does not hold ends the check and
+ *     is named.
+ *  2. Nothing of a projection is believed: origin and key are taken from the events
+ *     themselves. */
 #include "traceability/verify.h"
 #include "base/json.h"
 #include "traceability/key.h"

@@ -1,8 +1,8 @@
 /* Item and outcome rows against the roots in item.block events (format: item.h). Thread: the
  * caller's.
  *
- * Invariant: between the end of a segment's last block and the begin of its next there is no row,
- * so every row up to the last block stands in exactly one. */
+ * Invariant: between the end of a segment's last block and the begin of its next there is no
+ * row, so every row up to the last block stands in exactly one. */
 #include "base/json.h"
 #include "traceability/item_place.h"
 #include "traceability/item_row.h"
