@@ -114,7 +114,7 @@ bool mailbox_want(struct mailbox *m, struct mono now, struct want *ret, struct m
         return true;
     }
     if (m->seen && !m->doubt.on) {
-        if (adopt_want(m, ret))
+        if (adopt_want(m, now, ret, &wake))
             return true;
         bool due = mono_reached(now, m->header_due);
         if (!(due && m->chunk_done) && items_want(m, now, ret, &wake)) /* invariant 1 */

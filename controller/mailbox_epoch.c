@@ -143,6 +143,13 @@ static void attach(struct mailbox *m, const struct mb_header *h, uint32_t epoch)
     outcomes_start(m, m->rec.out);
 }
 
+/* Afterwards every item that is held fits in the window, so that adoption sees them all. */
+static void take_stock(struct mailbox *m)
+{
+    items_passed(m);
+    items_compare(m);
+}
+
 /* The record learns of the epoch, or of the PLC's new start under it. */
 static void show(struct mailbox *m, const struct mb_header *h)
 {
@@ -170,8 +177,7 @@ static void take_ours(struct mailbox *m, const struct mb_header *h, struct mono 
         show(m, h);
     m->adopt = !fresh;
     m->phase = fresh ? RUNNING : CHECKING;
-    if (!fresh)
-        items_compare(m);
+    take_stock(m);
 }
 
 static void ask_to_open(struct mailbox *m, const struct mb_header *h, struct mono now)
@@ -230,6 +236,7 @@ static void open_unknown(struct mailbox *m, const struct mb_header *h, struct mo
     m->phase = CHECKING;
     if (after(m->told_out, m->out_handed))
         outcomes_lose(m, m->told_out, "unknown-epoch");
+    take_stock(m);
     header_soon(m, now);
 }
 

@@ -129,8 +129,9 @@ void header_take(struct mailbox *m, const struct reply *r, struct mono now)
     if (r->rc != 0)
         return;
     if (!decode(m, r, &h, &host)) {
-        if (++m->bad_headers <= HASTY_HEADERS)
-            header_soon(m, now);
+        m->bad_headers = (m->bad_headers + 1) % (HASTY_HEADERS + 1);
+        if (m->bad_headers)
+            header_soon(m, now); /* else when the next one is due */
         return;
     }
     m->bad_headers = 0;

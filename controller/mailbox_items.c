@@ -177,27 +177,38 @@ static void take_good(struct mailbox *m, struct cell *c, const struct mb_item *r
     decide(m, c, unit ? MAILBOX_GOOD : MAILBOX_BAD_UNIT, record);
 }
 
+/* A reading that is odd but whole; without checks it takes two of them, equal. */
+static bool is_certain(const struct mailbox *m, struct cell *c, const uint16_t *w)
+{
+    bool twice = c->reads > 0 && memcmp(w, c->second, sizeof(c->second)) == 0;
+    memcpy(c->second, w, sizeof(c->second));
+    return m->o.map.checks || twice;
+}
+
 /* Rule 3: after a reboot the next record must be the successor, not a whole record of another seq. */
-static bool is_stranger(const struct mailbox *m, const struct cell *c, const uint16_t *w)
+static bool is_stranger(const struct mailbox *m, struct cell *c, const uint16_t *w)
 {
     struct mb_item other;
     uint32_t seq = mb_u32(w);
-    return m->successor && c->reads >= HASTY_READS && seq != c->seq && !after(seq, m->hdr.head_seq) &&
-           mb_item_decode(w, m->epoch, seq, m->o.map.checks, &other);
+    return m->successor && is_certain(m, c, w) && c->reads >= HASTY_READS && seq != c->seq &&
+           !after(seq, m->hdr.head_seq) && mb_item_decode(w, m->epoch, seq, m->o.map.checks, &other);
 }
 
 static void take_bad(struct mailbox *m, struct cell *c, struct mono now)
 {
-    if (c->reads++ == 0 || c->first_bad.ns == 0)
+    if (c->reads++ == 0 || c->first_bad.ns == 0) {
         c->first_bad = now;
+        c->turn = m->turn;
+    }
     c->retry = c->reads < HASTY_READS ? now : mono_add_ms(now, READ_PAUSE_MS);
     if (c->reads == HASTY_READS - 1)
         header_soon(m, now); /* it may have been overwritten, acknowledged, or its epoch be gone */
 }
 
-static bool given_up(const struct cell *c, struct mono now)
+/* Only when a later header says that the record is still there. */
+static bool given_up(const struct mailbox *m, const struct cell *c, struct mono now)
 {
-    return c->reads >= READS_MAX && mono_since_ms(now, c->first_bad) >= READS_MS;
+    return c->reads >= READS_MAX && m->turn > c->turn && mono_since_ms(now, c->first_bad) >= READS_MS;
 }
 
 /* Returns false when it is certain that the record is not what was committed. */
@@ -209,10 +220,9 @@ static bool take_compared(struct mailbox *m, struct cell *c, const uint16_t *w, 
         end_compare(m, c);
         return true;
     }
-    bool twice = m->o.map.checks || (c->reads > 0 && memcmp(w, c->second, sizeof(c->second)) == 0);
-    memcpy(c->second, w, sizeof(c->second));
+    bool other = good && is_certain(m, c, w);
     take_bad(m, c, now);
-    return !(good && twice) && !given_up(c, now);
+    return !other && !given_up(m, c, now);
 }
 
 /* Returns false as take_compared. */
@@ -233,7 +243,7 @@ static bool take_record(struct mailbox *m, struct cell *c, const uint16_t *w, st
     if (!good && is_stranger(m, c, w))
         return false;
     take_bad(m, c, now);
-    if (given_up(c, now)) {
+    if (given_up(m, c, now)) {
         m->unreadable++;
         alarm(m, "unreadable-item", "An item's record could not be read", c->seq);
         decide(m, c, MAILBOX_UNREADABLE, &record);
@@ -273,15 +283,28 @@ static void move_handed(struct mailbox *m, uint32_t to)
         m->rec.seq = to;
 }
 
+static void gap_to(struct mailbox *m, uint32_t to)
+{
+    tell_gap(m, GAP_ITEMS, m->handed + 1, to, to - m->handed,
+             m->hdr.state & MB_OVERWRITE ? "overwritten" : "passed");
+    move_handed(m, to);
+}
+
 static void hand_over_gap(struct mailbox *m)
 {
-    uint32_t from = m->handed + 1, to = from;
+    uint32_t to = m->handed + 1;
     while (!after(to + 1, m->covered) && cell_of(m, to + 1)->state == CELL_LOST)
         to++;
     if (to == m->covered && after(m->hdr.oldest_seq - 1, to))
         to = m->hdr.oldest_seq - 1;
-    tell_gap(m, GAP_ITEMS, from, to, to - from + 1, m->hdr.state & MB_OVERWRITE ? "overwritten" : "passed");
-    move_handed(m, to);
+    gap_to(m, to);
+}
+
+/* On attaching: what left the PLC while nobody looked. */
+void items_passed(struct mailbox *m)
+{
+    if (after(m->hdr.oldest_seq - 1, m->handed))
+        gap_to(m, m->hdr.oldest_seq - 1);
 }
 
 void items_hand_over(struct mailbox *m, struct mono now)

@@ -7,6 +7,8 @@
 #include "controller/mailbox_state.h"
 #include <string.h>
 
+enum { ILLEGAL_FUNCTION = 1, ILLEGAL_VALUE = 3, BUSY_PAUSE_MS = 10 };
+
 static uint32_t to_ring_end(const struct mailbox *m, uint32_t seq)
 {
     return m->hdr.slot_m - (seq & (m->hdr.slot_m - 1u));
@@ -66,7 +68,6 @@ bool slots_want(struct mailbox *m, struct want *ret)
 
 void slots_take(struct mailbox *m, const struct reply *r)
 {
-    enum { ILLEGAL_FUNCTION = 1 };
     if (r->rc == ERR_EXCEPTION && r->exception == ILLEGAL_FUNCTION && m->o.link.fc23 && !m->no_fc23) {
         m->no_fc23 = true;
         m->slot_hold = false;
@@ -82,11 +83,15 @@ void slots_take(struct mailbox *m, const struct reply *r)
 
 /* ---- adoption after a restart (rule 5) ---- */
 
-bool adopt_want(struct mailbox *m, struct want *ret)
+bool adopt_want(struct mailbox *m, struct mono now, struct want *ret, struct mono *wake)
 {
     uint32_t n, most = m->o.link.max_read / MB_SLOT_WORDS;
     if (m->phase != ADOPTING)
         return false;
+    if (!mono_reached(now, m->adopt_retry)) {
+        *wake = mono_min(*wake, m->adopt_retry);
+        return false;
+    }
     n = m->adopt_last - m->adopt_next + 1;
     if (n > most)
         n = most;
@@ -101,14 +106,17 @@ bool adopt_want(struct mailbox *m, struct want *ret)
 
 void adopt_take(struct mailbox *m, const struct reply *r, struct mono now)
 {
-    if (m->phase != ADOPTING || (r->rc != 0 && r->rc != ERR_EXCEPTION))
+    bool never = r->rc == ERR_EXCEPTION && r->exception <= ILLEGAL_VALUE;
+    if (m->phase != ADOPTING || (r->rc != 0 && !never)) {
+        m->adopt_retry = mono_add_ms(now, BUSY_PAUSE_MS);
         return;
+    }
     for (uint32_t i = 0; i < m->flight.n && r->rc == 0; i++) {
         struct cell *c = cell_of(m, m->flight.seq + i);
         if (c->seq == m->flight.seq + i)
             c->adopted = mb_slot_valid(r->words + MB_SLOT_WORDS * i, m->epoch, c->seq, &c->outlet);
     }
-    if (r->rc == ERR_EXCEPTION) /* it may be read back, says the contract; this PLC does not let us */
+    if (never) /* it may be read back, says the contract; this PLC does not let us */
         tell_alarm(m, NEWS_ALARM, "slots-not-readable", "The PLC does not let its slots be read back", 0);
     m->adopt_next = r->rc == 0 ? m->adopt_next + m->flight.n : m->adopt_last + 1;
     if (after(m->adopt_next, m->adopt_last))

@@ -42,7 +42,7 @@ struct cell {
     bool adopted, need_slot;
     uint16_t outlet;
     uint16_t words[MB_ITEM_WORDS], second[MB_ITEM_WORDS];
-    uint64_t turn;    /* headers accepted when it was read */
+    uint64_t turn;    /* headers accepted when it was read, or first could not be */
     struct mono shown, first_bad, retry;
 };
 enum tag { TAG_HEADER = 1, TAG_RECORDS, TAG_SLOTS, TAG_ADOPT, TAG_HOST, TAG_OUTCOMES, TAG_GOODBYE, TAGS };
@@ -89,6 +89,7 @@ struct mailbox {
     uint32_t compare_n;   /* cells still to be compared */
     uint32_t gone_told;
     struct mono gone_at;
+    struct mono adopt_retry;
     bool slot_hold;       /* after a failure: a header first */
     bool chunk_done;      /* records were read since the last header */
     struct cell *cells;   /* MAILBOX_RING_MAX */
@@ -165,6 +166,7 @@ void epoch_step(struct mailbox *m, enum event ev, const struct mb_header *h, str
 /* mailbox_items.c */
 void items_start(struct mailbox *m, uint32_t handed);
 void items_shown(struct mailbox *m, struct mono now);
+void items_passed(struct mailbox *m);
 void items_compare(struct mailbox *m);
 bool items_want(struct mailbox *m, struct mono now, struct want *ret, struct mono *wake);
 void items_take(struct mailbox *m, const struct reply *r, struct mono now);
@@ -174,7 +176,7 @@ void items_lose(struct mailbox *m, uint32_t head, const char *cause);
 bool slots_want(struct mailbox *m, struct want *ret);
 void slots_take(struct mailbox *m, const struct reply *r);
 void slots_need(struct mailbox *m, struct cell *c);
-bool adopt_want(struct mailbox *m, struct want *ret);
+bool adopt_want(struct mailbox *m, struct mono now, struct want *ret, struct mono *wake);
 void adopt_take(struct mailbox *m, const struct reply *r, struct mono now);
 /* mailbox_outcomes.c */
 void outcomes_start(struct mailbox *m, uint32_t handed);
