@@ -5,6 +5,7 @@ whose CRC does not hold is dropped with everything behind it, as silence would.
 """
 import asyncio
 import os
+import signal
 import tty
 
 import serial
@@ -48,9 +49,16 @@ class SerialLine:
 
     def _readable(self):
         try:
-            self.buffer += os.read(self.fd, 1024)
-        except OSError:
+            got = os.read(self.fd, 1024)
+        except BlockingIOError:
             return
+        except OSError:
+            got = b""
+        if not got:                     # the line is gone, and with it the device's whole life
+            self.loop.remove_reader(self.fd)
+            signal.raise_signal(signal.SIGTERM)
+            return
+        self.buffer += got
         if self.timer:
             self.timer.cancel()
         while (length := rtu_request_length(self.buffer)) and len(self.buffer) >= length:
