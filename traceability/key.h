@@ -1,8 +1,11 @@
 /* The site's signing key: one file, whose public half stands in the first event. A new key is
  * signed by the old one in a key.rotated event: field "signature" (base64) is the old key's Ed25519
- * signature of lotline key rotation<LF>ORIGIN<LF>BASE64 OF THE NEW PUBLIC KEY<LF> and every
- * checkpoint of a tree that holds the event is signed with the new one. Private to the core but for
- * key_statement, which verifiers need too. Main thread of lotlined. */
+ * signature of the text
+ *
+ *     lotline key rotation<LF>ORIGIN<LF>BASE64 OF THE NEW PUBLIC KEY<LF>
+ *
+ * and every checkpoint of a tree that holds the event is signed with the new one. Private to the
+ * core but for key_statement, which verifiers need too. Main thread of lotlined. */
 #pragma once
 #include "base/err.h"
 #include <stdbool.h>
