@@ -204,6 +204,33 @@ static void edges_and_shares_add_up(void **state)
     farm_rebuilds(m);
 }
 
+static void waste_and_late_items_have_their_lines(void **state)
+{
+    struct farm *m = *state;
+    struct farm_run r;
+    char lot[IDENT_LOT_SIZE];
+    farm_lot(m, m->farmer1, 2000000, lot); /* shed-1 */
+    farm_start_run(m, lot, NULL, &r);
+    farm_item(m, r.run, 1, 1000000, 1, 1, 1);
+    json_decref(farm_weigh(m, "run.waste", 300000, "{s:s,s:s}", "run", r.id, "grade", "soil"));
+    farm_ok(m, "run.stop", "{s:s}", "run", r.id);
+    json_decref(farm_weigh(m, "run.waste", 200000, "{s:s,s:s}", "run", r.id, "grade", "trimmings"));
+    farm_weigh_no(m, ERR_RANGE, "trimmings or soil", "run.waste", 200000, "{s:s,s:s}", "run", r.id,
+                  "grade", "1");
+    farm_item(m, r.run, 1, 500000, 1, 1, 1); /* the line had not yet changed its plan */
+    json_t *a = balance(m, r.id);
+    assert_int_equal(line_mg(a, "trimmings"), 500000);
+    assert_int_equal(line_mg(a, "late"), 500000);
+    assert_int_equal(json_int_or(a, "graded_mg", 0), 1000000);
+    assert_int_equal(line_mg(a, "unexplained"), 0);
+    json_decref(a);
+    farm_ok(m, "weighing.void", "{s:s,s:s}", "weighing", "shed-2", "reason", "wrong run");
+    a = balance(m, r.id);
+    assert_int_equal(line_mg(a, "unexplained"), 300000);
+    json_decref(a);
+    farm_rebuilds(m);
+}
+
 static void calibration_is_shown(void **state)
 {
     struct farm *m = *state;
@@ -231,7 +258,8 @@ int main(void)
         FARM_TEST(what_may_not_start),        FARM_TEST(a_rule_set_is_registered_once),
         FARM_TEST(every_item_counts_once),    FARM_TEST(the_last_outcome_closes_a_stopping_run),
         FARM_TEST(a_run_goes_on_over_epochs), FARM_TEST(a_second_run_starts_where_the_first_ended),
-        FARM_TEST(edges_and_shares_add_up),   FARM_TEST(calibration_is_shown),
+        FARM_TEST(edges_and_shares_add_up),   FARM_TEST(waste_and_late_items_have_their_lines),
+        FARM_TEST(calibration_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,6 +141,7 @@ CREATE TABLE lot_event(
   PRIMARY KEY(lot, event_seq)
 ) STRICT, WITHOUT ROWID;
 
+-- run: what was weighed off a run's line; grade then says trimmings or soil.
 CREATE TABLE weighing(
   weighing TEXT PRIMARY KEY,
   station TEXT NOT NULL,
@@ -150,6 +151,7 @@ CREATE TABLE weighing(
   lot TEXT,
   task TEXT,
   box TEXT,
+  run TEXT,
   grade TEXT,
   gross_mg INTEGER NOT NULL,
   tare_mg INTEGER NOT NULL,
@@ -163,6 +165,7 @@ CREATE TABLE weighing(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX weighing_lot ON weighing(lot, event_seq);
 CREATE INDEX weighing_task ON weighing(task, event_seq) WHERE task IS NOT NULL;
+CREATE INDEX weighing_run ON weighing(run, event_seq) WHERE run IS NOT NULL;
 CREATE INDEX weighing_event ON weighing(event_seq);
 
 -- state: starting, stopping, closed ("running" is a starting run that has a segment). out_from: the

@@ -91,6 +91,7 @@ static void whole_day(struct farm *m)
     farm_ok(m, "box.open", "{s:s,s:i}", "line", "a", "outlet", 2);
     farm_ok(m, "box.cancel", "{s:s,s:i,s:s}", "line", "a", "outlet", 2, "reason", "torn");
     farm_ok(m, "weighing.void", "{s:s,s:s}", "weighing", "shed-10", "reason", "torn");
+    json_decref(farm_weigh(m, "run.waste", 90000, "{s:s,s:s}", "run", r.id, "grade", "soil"));
     json_decref(farm_weigh(m, "check", 19500000, "{s:i}", "applied_mg", 20000000));
     farm_ok(m, "hold.place", "{s:s,s:s}", "lot", d.lot1, "reason", "smell");
     farm_ok(m, "hold.release", "{s:s,s:s}", "lot", d.lot1, "reason", "looked at");

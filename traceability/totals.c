@@ -110,7 +110,52 @@ int totals_run(struct db *db, uint32_t run, struct totals *ret, struct err *e)
         t.unknown.pieces -= t.grade[g].pieces;
         t.unknown.mg -= t.grade[g].mg;
     }
-    t.segments = (uint32_t)n;
+    *ret = t;
+    return 0;
+}
+
+static int add_told(struct db *db, uint32_t run, struct totals *t)
+{
+    struct stmt *s =
+        db_q(db, "SELECT o.grade, coalesce(l.pieces, 0), l.mg FROM run_output o JOIN lot l ON "
+                 "l.lot = o.lot WHERE o.run = ?1");
+    int rc;
+    q_int(s, 1, run);
+    while ((rc = q_step(s)) == 1)
+        if (q_col(s, 0) <= RULE_GRADES_MAX) {
+            t->grade[q_col(s, 0)] = (struct run_sum){q_col(s, 1), q_col(s, 2)};
+            t->items.pieces += q_col(s, 1);
+            t->items.mg += q_col(s, 2);
+        }
+    q_done(s);
+    if (rc < 0)
+        return rc;
+    s = db_q(db,
+             "SELECT coalesce(unknown_pieces, 0), coalesce(unknown_mg, 0) FROM run WHERE run = ?1");
+    if ((rc = q_one(q_int(s, 1, run))) < 0)
+        return rc;
+    t->unknown = (struct run_sum){q_col(s, 0), q_col(s, 1)};
+    q_done(s);
+    t->items.pieces += t->unknown.pieces;
+    t->items.mg += t->unknown.mg;
+    return 0;
+}
+
+int totals_told(struct db *db, uint32_t run, struct totals *ret, struct err *e)
+{
+    struct totals t = {0}, rows = {0};
+    struct span sp[SPANS];
+    size_t n = 0;
+    int rc = add_told(db, run, &t);
+    if (rc == 0)
+        rc = spans_of(db, run, sp, SPANS, &n);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = add_items(db, &sp[i], &rows);
+    if (rc < 0)
+        return err_set(e, rc, "the sums of run %u cannot be read: %s", run, db_message(db));
+    t.no_weight = rows.no_weight;
+    if (rows.items.pieces > t.items.pieces)
+        t.late = (struct run_sum){rows.items.pieces - t.items.pieces, rows.items.mg - t.items.mg};
     *ret = t;
     return 0;
 }

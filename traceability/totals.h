@@ -13,11 +13,13 @@ struct run_sum {
 };
 struct totals {
     struct run_sum items, unknown, grade[RULE_GRADES_MAX + 1]; /* grade[0]: rework */
-    int64_t no_weight; /* items without a usable weight, counted with 0 mg */
-    int64_t in_flight; /* of the newest 1024 items, those without an outcome */
-    uint32_t segments;
+    int64_t no_weight;   /* items without a usable weight, counted with 0 mg */
+    int64_t in_flight;   /* of the newest 1024 items, those without an outcome */
+    struct run_sum late; /* items that came after the run had been closed */
 };
 int totals_run(struct db *db, uint32_t run, struct totals *ret, struct err *e);
+/* Of a closed run: what its run.closed told, which stays when its items are pruned one day. */
+int totals_told(struct db *db, uint32_t run, struct totals *ret, struct err *e);
 int totals_in_flight(struct db *db, uint32_t run, int64_t *ret, struct err *e);
 
 /* The outcome rows of an outlet: outcome id in (from, to], one sum per (run, grade, planned). */
