@@ -35,7 +35,7 @@ static void rotated(void **state)
     fix_open(f);
     memcpy(old, store_public_key(f->s), 32);
     for (int i = 0; i < 3; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "r%d", i);
         fix_begin(f);
         json_t *answer = rotate(f, id);
