@@ -38,6 +38,7 @@ struct tp {
     uint32_t serial, epochs_used[TP_EPOCHS];
     size_t n_epochs;
     bool bad_ack, bad_slot, bad_epoch; /* violations by the host, latched */
+    bool rewound; /* its HEAD_SEQ went back by itself: the host cannot know at once */
     uint32_t committed_epoch, committed; /* what the host may acknowledge */
     uint32_t committed_out;
 };
@@ -227,8 +228,9 @@ static inline void tp_judge(struct tp *p, uint32_t addr, uint32_t n)
     const uint16_t *w = p->mem + p->host;
     mb_host_decode(w, &h);
     if (addr == p->host && h.ack_epoch && h.ack_epoch == p->epoch && mb_host_ack_valid(w))
-        p->bad_ack |= h.ack_epoch != p->committed_epoch || h.ack_seq > p->committed || h.ack_seq > p->head ||
-                      h.ack_out > p->committed_out || h.ack_out > p->out_head;
+        p->bad_ack |= h.ack_epoch != p->committed_epoch || h.ack_seq > p->committed ||
+                      (h.ack_seq > p->head && !p->rewound) || h.ack_out > p->committed_out ||
+                      h.ack_out > p->out_head;
     if (addr < p->host + MB_HOST_WORDS) {
         p->bad_slot |= n > MB_HOST_WORDS;
         return;
