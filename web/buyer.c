@@ -8,13 +8,13 @@
 #include "web/buyer.h"
 #include "base/json.h"
 #include "base/num.h"
+#include "web/msgid.h"
 #include "web/proof.h"
 #include "web/resolve.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define N_(s) s
 #define SHARES_FROM 3
 
 static const struct verdict {
@@ -28,17 +28,8 @@ static const struct verdict {
      N_("The seal on this label is not the one on record. Do not accept the goods by this label.")},
     {"unknown", "gone", N_("Unknown"), N_("There is no such number on record. Please compare it with the label.")},
 };
-static const struct {
-    const char *kind, *text;
-} steps[] = {
-    {"received", N_("Received from the farm")}, {"commingled", N_("Put together")},
-    {"dried", N_("Dried")},                     {"cleaned", N_("Cleaned")},
-    {"sorted", N_("Sorted")},                   {"hand-sorted", N_("Sorted by hand")},
-    {"graded", N_("Graded")},                   {"packed", N_("Packed")},
-    {"held", N_("Put on hold")},                {"released", N_("Released")},
-    {"recalled", N_("Recalled")},               {"shipped", N_("Shipped")},
-    {"voided", N_("Cancelled")},                {"corrected", N_("Corrected")},
-};
+/* Steps that pages/buyer.html has words for. */
+static const char *const steps[] = {"received", "sorting", "graded", "packed", "held", "released", "recalled"};
 static const struct {
     const char *basis, *text;
 } bases[] = {
@@ -237,11 +228,17 @@ static void put_timeline(json_t *view, const json_t *lot, const struct buyer_ask
     json_t *list = json_array();
     json_array_foreach(json_object_get(lot, "timeline"), i, s)
     {
-        const char *kind = json_text_or(s, "kind", ""), *text = kind; /* invariant 1 */
+        const char *kind = json_text_or(s, "kind", ""), *detail = json_text_or(s, "detail", "");
+        json_t *step = json_pack("{s:s}", "detail", detail);
+        bool known = false;
         for (size_t k = 0; k < sizeof steps / sizeof *steps; k++)
-            if (strcmp(steps[k].kind, kind) == 0)
-                text = text_in(a->lang, steps[k].text);
-        json_t *step = json_pack("{s:s,s:s}", "text", text, "detail", json_text_or(s, "detail", ""));
+            known = known || strcmp(steps[k], kind) == 0;
+        char flag[24];
+        snprintf(flag, sizeof flag, "is_%s", known ? kind : "other");
+        set_flag(step, flag);
+        set_text(step, "kind", kind); /* invariant 1 */
+        if (strcmp(detail, "hand") == 0)
+            set_flag(step, "by_hand");
         set_time(step, "at", int_of(s, "at_ms"), a->offset_min);
         if (has(s, "mg"))
             set_kg(step, "kg", int_of(s, "mg"));

@@ -11,4 +11,4 @@ $(B)/web/asset.o: $(B)/gen/web/assets.inc
 $(B)/mo/zh_CN.mo: po/zh_CN.po
 	@mkdir -p $(@D)
 	@echo "  MO $<"
-	@msgfmt --check --output-file=$@ $<
+	@msgfmt --check-format --check-domain --output-file=$@ $<

@@ -150,7 +150,7 @@ static void add_headers(const struct exchange *x, struct MHD_Response *m)
     static const char *const always[][2] = {
         {"X-Content-Type-Options", "nosniff"},
         {"X-Frame-Options", "DENY"},
-        {"Referrer-Policy", "no-referrer"}, /* an address holds the seal of a label */
+        {"Referrer-Policy", "same-origin"}, /* an address holds the seal of a label */
         {"Cross-Origin-Opener-Policy", "same-origin"},
         {"Permissions-Policy", "camera=(), microphone=(), geolocation=()"},
     };

@@ -6,6 +6,7 @@
 #include "traceability/event.h"
 #include "traceability/lot.h"
 #include "web/buyer.h"
+#include "web/msgid.h"
 #include "web/proof.h"
 #include "web/resolve.h"
 #include "web/web.h"
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define N_(s) s
 #define KEEP_MS     30000
 #define SEAL_ASKED  48 /* longest text that is looked at as a seal */
 

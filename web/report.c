@@ -2,13 +2,13 @@
  * Bounded in length and number; it is asked for only while lotlined answers, and kept by lotlined alone. */
 #include "base/json.h"
 #include "web/buyer.h"
+#include "web/msgid.h"
 #include "web/resolve.h"
 #include "web/web.h"
 #include "base/crypto.h"
 #include <stdio.h>
 #include <string.h>
 
-#define N_(s) s
 #define TEXT_MAX 500
 
 static void say(struct web *w, const struct request *q, struct reply *r, unsigned status, const char *heading,

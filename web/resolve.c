@@ -2,13 +2,13 @@
  * A number that is wrong in itself (shape, check character) is told from one that is merely unknown: a
  * torn label gives the first, a forged one the second. */
 #include "web/resolve.h"
+#include "web/msgid.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #define VOC "https://ref.gs1.org/voc/"
-#define N_(s) s
 
 static bool upper(const char *from, char *to, size_t size)
 {

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "web/buyer.h"
 #include "web/gzip.h"
+#include "web/msgid.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +116,7 @@ static bool wants_page(const struct request *q)
 static void not_found(struct web *w, const struct request *q, struct reply *r)
 {
     if (wants_page(q))
-        web_notice(w, q, r, 404, NULL, "No such page", "Please check the address.");
+        web_notice(w, q, r, 404, NULL, N_("No such page"), N_("Please check the address."));
     else
         reply_problem(r, 404, "not found", "no such address here");
 }
