@@ -122,6 +122,7 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error like any other */
     struct err e = {0};
     struct config *c = NULL;
     char line[512];

@@ -118,7 +118,10 @@ json_t *planner_rule_facts(const struct crop *c, const struct ruleset *r)
         json_array_append_new(grades, json_pack("{s:s,s:s,s:s}", "code", ruleset_grade_code(r, g), "name_zh",
                                                 ruleset_grade_name(r, g, "zh"), "name_en",
                                                 ruleset_grade_name(r, g, "en")));
-    return json_pack("{s:s,s:s,s:I,s:s,s:s,s:o}", "crop", crop_id(c), "ruleset", ruleset_id(r), "version",
+    char *text = crop_ruleset_text(c, r);
+    json_t *facts = json_pack("{s:s,s:s,s:I,s:s,s:s,s:s*,s:o}", "crop", crop_id(c), "ruleset", ruleset_id(r), "version",
                      (json_int_t)ruleset_version(r), "sha256", ruleset_sha256(r), "basis",
-                     grade_basis_word(ruleset_basis(r)), "grades", grades);
+                     grade_basis_word(ruleset_basis(r)), "text", text, "grades", grades);
+    free(text);
+    return facts;
 }

@@ -145,6 +145,7 @@ static json_t *weighing_args(struct request *r, const struct daemon_station *s, 
         bytes[2 * i + 1] = (uint8_t)v->raw[i];
     }
     json_object_del(args, "shown_mg");
+    json_object_set_new(args, "by", json_string(r->actor.id));
     snprintf(alibi, sizeof(alibi), "%lld", (long long)v->alibi);
     json_object_set_new(args, "scale", json_string(s->scale->cfg->name));
     json_object_set_new(args, "gross_mg", json_integer(v->gross_mg));

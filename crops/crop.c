@@ -56,13 +56,25 @@ static json_t *ruleset_json(const char *crop_id, const struct ruleset *r)
                      box_json(&r->domain), "exclude", exclude, "grades", grades);
 }
 
+static char *canonical(const char *crop_id, const struct ruleset *r, size_t *ret_n)
+{
+    json_t *j = ruleset_json(crop_id, r);
+    char *text = j ? json_canonical(j, ret_n) : NULL;
+    json_decref(j);
+    return text;
+}
+
+char *crop_ruleset_text(const struct crop *c, const struct ruleset *r)
+{
+    size_t n;
+    return canonical(c->id, r, &n);
+}
+
 bool crop_hash(const char *crop_id, struct ruleset *r)
 {
     uint8_t hash[SHA256_LEN];
     size_t n = 0;
-    json_t *j = ruleset_json(crop_id, r);
-    char *text = j ? json_canonical(j, &n) : NULL;
-    json_decref(j);
+    char *text = canonical(crop_id, r, &n);
     if (!text)
         return false;
     sha256_of(text, n, hash);

@@ -38,6 +38,8 @@ const struct ruleset *crop_ruleset(const struct crop *c, const char *id); /* NUL
 const char *ruleset_id(const struct ruleset *r);      /* "lu" */
 uint32_t ruleset_version(const struct ruleset *r);    /* the file's version, from 1 */
 const char *ruleset_sha256(const struct ruleset *r);  /* of the rule set's canonical form, 64 hex */
+/* The canonical text that the hash is of: who has it can grade again. malloc'd; NULL: no memory. */
+char *crop_ruleset_text(const struct crop *c, const struct ruleset *r);
 enum grade_basis ruleset_basis(const struct ruleset *r);
 uint16_t ruleset_grades(const struct ruleset *r);     /* n; grades are 1…n */
 const char *ruleset_grade_code(const struct ruleset *r, uint16_t grade); /* "1", "reject"; "-" for 0 */

@@ -1,6 +1,7 @@
 /* Loading crops: the shipped ones, and every way in which a crop can be wrong, with file and line.
  */
 #include "crops/crop.h"
+#include "base/crypto.h"
 #include "crops/crop_check.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -332,9 +333,27 @@ static void test_file_name(void **state)
     remove(dir);
 }
 
+static void the_canonical_text_is_what_the_hash_is_of(void **state)
+{
+    struct crop *c = NULL;
+    uint8_t hash[SHA256_LEN];
+    char hex[65];
+    (void)state;
+    assert_int_equal(crop_load("crops/codonopsis.yaml", &c, NULL), 0);
+    for (size_t i = 0; i < crop_rulesets(c); i++) {
+        const struct ruleset *r = crop_ruleset_at(c, i);
+        char *text = crop_ruleset_text(c, r);
+        sha256_of(text, strlen(text), hash);
+        assert_string_equal(hex_text(hash, sizeof(hash), hex, sizeof(hex)), ruleset_sha256(r));
+        free(text);
+    }
+    crop_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_canonical_text_is_what_the_hash_is_of),
         cmocka_unit_test(test_errors),    cmocka_unit_test(test_all_errors),
         cmocka_unit_test(test_answers),   cmocka_unit_test(test_hash),
         cmocka_unit_test(test_shipped),   cmocka_unit_test(test_describe),
