@@ -4,11 +4,13 @@ BENCH ?=
 bench_dir := $(B)/bench
 BENCH_PROGS := $(addprefix $(bench_dir)/,raw_mailbox raw_commit raw_publish own_commit prepare load)
 
-.PHONY: bench
-bench: all $(BENCH_PROGS) $(bench_dir)/slowsync.so ## speed and memory against the raw libraries of the same run
-	$(Q)LOTLINE_BUILD=$(abspath $(B)) $(PY) tests/bench/bench.py $(BENCH)
+.PHONY: bench bench-programs
+bench: packages-demo ## speed and memory against the raw libraries of the same run; BENCH="--only NAME"
+	@$(MAKE) --no-print-directory -s -j2 all mo bench-programs
+	@LOTLINE_BUILD=$(abspath $(B)) $(PY) tests/bench/bench.py $(BENCH)
 
-bench_obj = $(B)/tests/bench/$(notdir $(1)).o
+bench-programs: $(BENCH_PROGS) $(bench_dir)/slowsync.so
+
 define bench_rule
 $(bench_dir)/$(1): $(B)/tests/bench/$(1).o $(foreach f,$(2),$(call archive,$(f)))
 	@mkdir -p $$(@D)

@@ -15,7 +15,7 @@ import mailbox  # noqa: E402
 import page  # noqa: E402
 import publish  # noqa: E402
 import record  # noqa: E402
-from measure import Unmeasured, note  # noqa: E402
+from measure import Unmeasured, lift, note  # noqa: E402
 from rig.shed import ROOT  # noqa: E402
 
 BENCHES = {
@@ -48,10 +48,17 @@ class Bench:
     def run(self, program, *args, seconds=60):
         """A measuring program's last line."""
         argv = [str(self.program(program))] + [str(a) for a in args]
-        r = subprocess.run(argv, capture_output=True, text=True, timeout=seconds)
-        if r.returncode != 0:
-            raise Unmeasured(f"{program}: {r.stderr.strip()}")
-        return json.loads(r.stdout.splitlines()[-1])
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              start_new_session=True) as p:
+            lift(p.pid)
+            try:
+                out, text = p.communicate(timeout=seconds)
+            except BaseException:
+                p.kill()
+                raise
+        if p.returncode != 0:
+            raise Unmeasured(f"{program}: {text.strip()}")
+        return json.loads(out.splitlines()[-1])
 
 
 def main():

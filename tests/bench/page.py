@@ -1,5 +1,5 @@
 """The buyer page as phones fetch it: four keep-alive connections at a box's address, from a real record."""
-from measure import REPEATS, as_measured, as_peer, cpu_ns, median, quiet, report
+from measure import REPEATS, as_measured, as_peer, cpu_ns, lift, median, quiet, report
 from past import Past
 from rig.shed import Shed
 
@@ -14,6 +14,7 @@ def page(bench):
     runs = []
     with as_measured():
         web = shed.start_web("public")
+    lift(web.pid)
     try:
         for _ in range(REPEATS):
             quiet()

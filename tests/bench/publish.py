@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 import time
 
-from measure import REPEATS, Unmeasured, as_measured, as_peer, cpu_ns, median, quiet, report
+from measure import REPEATS, Unmeasured, as_measured, as_peer, cpu_ns, lift, median, quiet, report
 from past import Past
 from rig.shed import Shed
 
@@ -61,6 +61,7 @@ def drain(shed, events):
     shutil.rmtree(shed.path("mqtt"), ignore_errors=True)
     with as_measured():
         sink = shed.start_sink(status=False)
+    lift(sink.pid)
     try:
         db = open_cursor(shed.path("mqtt") / "market.db", sink, 10)
         moves = watch(db, sink, events)
@@ -79,7 +80,7 @@ def publish(bench):
     events = backlog(bench, shed, messages)
     raw, own = [], []
     with as_peer():
-        shed.start_broker()
+        lift(shed.start_broker().pid)
     try:
         for _ in range(REPEATS):
             quiet()
