@@ -129,7 +129,7 @@ class Hands:
         def done():
             st, l = stat(), self.shed.line(line)
             return st["held"] == 0 and l["ack_seq"] == st["head"] and l["ack_out"] == st["out_head"] and \
-                st.get("on_belt", 0) == 0
+                st["on_belt"] == 0 and st["posted"] == st["outcomes"] + st["unreported"]
         wait_for("the belt to run empty and all to be recorded", done, seconds)
 
     def box(self, outlet, line="s1"):

@@ -42,9 +42,11 @@ class Belt:
         self.do("feed", items=items, rate=rate)
 
     def fed(self, seconds=30):
-        """Until the infeed has nothing left and the belt is empty."""
-        wait_for("the belt to run empty", lambda: (lambda s: s["feed_left"] == 0 and s["on_belt"] == 0)(self.stat()),
-                 seconds)
+        """Until the infeed has nothing left, the belt is empty and every fate is told."""
+        def empty():
+            s = self.stat()
+            return s["feed_left"] == 0 and s["on_belt"] == 0 and s["posted"] == s["outcomes"] + s["unreported"]
+        wait_for("the belt to run empty", empty, seconds)
 
     def posted(self, n, seconds=20):
         wait_for(f"{n} items posted", lambda: self.stat()["posted"] >= n, seconds)

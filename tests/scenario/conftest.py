@@ -60,6 +60,7 @@ def pytest_runtest_makereport(item, call):
                 report.sections.append((f"{s.run.name}: {p.name}", p.tail(LOG_LINES)))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """With xdist, tests of one file that share a shed stay on one worker (--dist loadgroup)."""
     for item in items:

@@ -34,7 +34,7 @@ from rig.proc import wait_for  # noqa: E402
 from rig.shed import ROOT, Shed  # noqa: E402
 
 WINDOWS = ("read-slot", "slot-commit", "commit-ack", "ack-publish", "publish-puback")
-RATE, RING, HELD = 200, 256, 10
+RATE, RING, HELD = 140, 256, 10       # the simulated belt carries 512 things, some for 3.5 s
 OUTLETS, DEFAULT = {"1": 1, "2": 2, "3": 3, "reject": 4}, 5
 RESTART_MS = 300
 GATE_S = 0.12
@@ -56,6 +56,7 @@ class Killer(Nothing):
         self.window, self.also, self.gated = None, (), False
         self.epoch = self.head = 0
         self.read = self.acked = (0, 0)     # newest (epoch, seq) that the host has read, has acknowledged
+        self.before_ack = None
         self.slots = []                     # times of slot writes
         self.shot = None
 
@@ -75,8 +76,9 @@ class Killer(Nothing):
         st = self.sim.do("s1", "stat")
         return dict(held=st["held"], on_belt=st["on_belt"])
 
-    def kill(self):
-        shot = dict(self.flight(), read=self.read)
+    def kill(self, flight=None):
+        """flight: as it was before the exchange that is struck, where that one changes it."""
+        shot = dict(flight or self.flight(), read=self.read)
         for p in (self.shed.parts["lotlined"], *self.also):
             p.kill()
         with self.lock:
@@ -87,6 +89,7 @@ class Killer(Nothing):
     def gate(self):
         """Holds the host's next header until the ring holds enough; well below the link's timeout."""
         end = time.monotonic() + GATE_S
+        time.sleep(0.006)                   # an acknowledgement on its way has arrived
         while time.monotonic() < end and self.flight()["held"] < HELD + 2:
             time.sleep(0.005)
         self.gated = self.flight()["held"] >= HELD
@@ -110,6 +113,8 @@ class Killer(Nothing):
         elif (self.window, x.kind) == ("read-slot", "slots") or self.window == "commit-ack" and self.moved(x):
             self.kill()
             return False
+        elif self.window == "ack-publish" and self.moved(x):
+            self.before_ack = self.flight()
         return True
 
     def after(self, x):
@@ -121,10 +126,13 @@ class Killer(Nothing):
         moved = self.moved(x)
         if moved:
             self.acked = x.acked()[:2]
-        if self.gated and ((self.window, x.kind) == ("slot-commit", "slots") or self.window == "ack-publish" and moved):
+        if self.gated and (self.window, x.kind) == ("slot-commit", "slots"):
             self.kill()
-            return False
-        return True
+        elif self.gated and self.window == "ack-publish" and moved:
+            self.kill(self.before_ack)
+        else:
+            return True
+        return False
 
 
 class Office:
@@ -173,7 +181,7 @@ class Kills:
         s = self.shed
         shutil.copytree(ROOT / "crops", self.crops, ignore=shutil.ignore_patterns("*.c", "*.h", "*.def"))
         words = dict(name="s1", port=0, unit=1, rate=self.rate, items=0, ring=RING, outlets=5, default=DEFAULT)
-        words["spacing-ms"], words["decision-ms"], words["retentive"] = 4, 600, 1
+        words["spacing-ms"], words["decision-ms"], words["retentive"] = 4, 400, 1
         s.start_sim(["sorter:" + ",".join(f"{k}={v}" for k, v in words.items()),
                      "scale:name=w1,port=0,unit=1,settle-ms=50"])
         self.plc = Tail(s.truth)
@@ -212,6 +220,7 @@ class Kills:
         sim.do("s1", "pause")
         self.hands.drained(lambda: sim.do("s1", "stat"))
         self.office.request("run.stop", run=self.runs[-1]["id"])
+        wait_for("the run to close", lambda: self.ask("SELECT count(*) FROM run WHERE state <> 'closed'") == 0, 5)
         sim.close()
 
     def new_rules(self):
@@ -290,7 +299,6 @@ class Kills:
 
     def finish(self):
         s = self.shed
-        wait_for("the runs to close", lambda: self.ask("SELECT count(*) FROM run WHERE state <> 'closed'") == 0, 20)
         n = self.ask("SELECT count(*) FROM stream WHERE buyer = 'market'")
         for buyer in (self.paho, self.sub):
             buyer.wait(n)

@@ -32,7 +32,7 @@ class PeerBelt(Belt):
     def stat(self):
         s = self.sorter.tell("stat")
         return dict(s, held=s["head"] - s["oldest"] + 1, on_belt=int(not s["belt_empty"]), feed_left=s["left"],
-                    up=not s["down"])
+                    up=not s["down"], outcomes=s["posted"], unreported=0)
 
     def feed(self, items, rate=None):
         self.do("feed", items=items)
