@@ -346,7 +346,8 @@ void daemon_feed_stations(struct daemon *d, struct mono now)
         struct scale_view v;
         struct scale_facts f;
         struct err e = {0};
-        if (store_db(d->store) && scale_facts(store_db(d->store), s->scale->cfg->name, wall_now(), &f, &e) == 0)
+        struct db *db = store_db(d->store); /* NULL while the record cannot be opened */
+        if (db && scale_facts(db, s->scale->cfg->name, wall_now(), &f, &e) == 0)
             s->facts = (struct station_facts){.trade_static = f.trade_static, .checked = f.checked};
         scale_get(s->scale->scale, &v);
         if (v.at.ns == s->fed_ns && v.link_up)
