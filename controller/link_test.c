@@ -19,8 +19,8 @@
 #include <cmocka.h>
 
 enum trick {
-    HONEST, SILENT, LATE, WRONG_UNIT, WRONG_TID, FUTURE_TID, WRONG_PROTOCOL, BAD_LENGTH, WRONG_FC, WRONG_COUNT,
-    WRONG_ADDR, WRONG_QUANTITY, EXCEPTION, TRICKLE, SLOW_PIECES, RESET, CLOSE, TWICE, GARBAGE, CUT, TRICKS
+    HONEST, SILENT, LATE, WRONG_UNIT, WRONG_TID, WRONG_PROTOCOL, BAD_LENGTH, WRONG_FC, WRONG_COUNT,
+    WRONG_ADDR, WRONG_QUANTITY, EXCEPTION, TRICKLE, SLOW_PIECES, RESET, CLOSE, TWICE, GARBAGE, CUT
 };
 struct slave {
     _Atomic int trick; /* for one request; then HONEST again, unless `always` */
@@ -141,7 +141,7 @@ static bool tcp_one(struct slave *s)
     out[6] = (uint8_t)(out[6] + (k == WRONG_UNIT));
     out[3] = k == WRONG_PROTOCOL;
     out[5] = (uint8_t)(out[5] + (k == BAD_LENGTH));
-    if (k == WRONG_TID || k == FUTURE_TID)
+    if (k == WRONG_TID)
         out[0] = (uint8_t)(out[0] + 0x40);
     tcp_put(s, k, out, 7 + n);
     return true;
