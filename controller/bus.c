@@ -56,10 +56,10 @@ int bus_add(struct bus *b, const struct device *d)
     return 0;
 }
 
-/* Invariant 2. A unit on probation waits behind everybody. */
-static int64_t rank(const struct seat *s, const struct want *w)
+/* Invariant 2. A unit on probation is telemetry, whatever it wants (invariant 3). */
+static enum prio rank(const struct seat *s, const struct want *w)
 {
-    return s->open_ms ? PRIO_TELEMETRY + 1 : w->prio;
+    return s->open_ms ? PRIO_TELEMETRY : w->prio;
 }
 
 static bool goes_first(const struct seat *a, const struct want *wa, const struct seat *b,

@@ -10,13 +10,14 @@
 #include "traceability/feed.h"
 #include "traceability/lists.h"
 #include "traceability/people.h"
+#include "traceability/problem.h"
 #include "traceability/scale.h"
 #include <stdio.h>
 #include <string.h>
 
 typedef int verb_fn(struct daemon *d, struct request *r, json_t **ret, struct err *e);
 
-static verb_fn do_ping, do_status, do_watch, do_report, do_parties, do_list, do_accept, do_run_start, do_box_open,
+static verb_fn do_ping, do_status, do_watch, do_report, do_parties, do_problems, do_list, do_accept, do_run_start, do_box_open,
     do_feed_stop, do_feed_release;
 
 static const struct {
@@ -28,6 +29,7 @@ static const struct {
     {"watch", ROLE_NOBODY, do_watch},         {"sink.report", ROLE_NOBODY, do_report},
     {"party.list", ROLE_WORKER, do_parties},  {"product.list", ROLE_WORKER, do_list},
     {"lot.list", ROLE_WORKER, do_list},       {"task.list", ROLE_WORKER, do_list},
+    {"problem.list", ROLE_OPERATOR, do_problems},
     {"station.accept", ROLE_WORKER, do_accept},
     {"run.start", ROLE_OPERATOR, do_run_start}, {"box.open", ROLE_WORKER, do_box_open},
     {"feed.stop", ROLE_WORKER, do_feed_stop}, {"feed.release", ROLE_OPERATOR, do_feed_release},
@@ -96,6 +98,16 @@ static int do_parties(struct daemon *d, struct request *r, json_t **ret, struct 
     json_decref(people);
     *ret = json_pack("{s:o}", "parties", list);
     return 0;
+}
+
+static int do_problems(struct daemon *d, struct request *r, json_t **ret, struct err *e)
+{
+    json_t *list = NULL;
+    (void)r;
+    int rc = problem_list(d->store, 200, &list, e);
+    if (rc == 0)
+        *ret = json_pack("{s:o}", "problems", list);
+    return rc;
 }
 
 static int do_list(struct daemon *d, struct request *r, json_t **ret, struct err *e)

@@ -13,3 +13,11 @@ CREATE TABLE IF NOT EXISTS person(
   created_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS person_initials ON person(initials);
+
+-- What buyers wrote beneath a page. It may name people, so it stands here and in no event.
+CREATE TABLE IF NOT EXISTS problem(
+  n INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  text TEXT NOT NULL,
+  at_ms INTEGER NOT NULL
+) STRICT;

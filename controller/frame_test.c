@@ -1,0 +1,101 @@
+/* PDUs: vectors of the Modbus specification, and that no altered answer passes. */
+#include "controller/frame.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+/* Modbus Application Protocol V1.1b3, the examples of 6.3, 6.12 and 6.17. */
+static const struct {
+    struct want w;
+    uint8_t request[32];
+    size_t request_n;
+    uint8_t reply[32];
+    size_t reply_n;
+    uint16_t words[6];
+} vectors[] = {
+    {{.fc = 3, .addr = 107, .n = 3},
+     {3, 0, 0x6B, 0, 3}, 5, {3, 6, 0x02, 0x2B, 0, 0, 0, 0x64}, 8, {555, 0, 100}},
+    {{.fc = 4, .addr = 8, .n = 1}, {4, 0, 8, 0, 1}, 5, {4, 2, 0, 10}, 4, {10}},
+    {{.fc = 16, .addr = 1, .n = 2, .words = {0x000A, 0x0102}},
+     {16, 0, 1, 0, 2, 4, 0, 10, 1, 2}, 10, {16, 0, 1, 0, 2}, 5, {0}},
+    {{.fc = 23, .addr = 3, .n = 6, .waddr = 14, .wn = 3, .words = {255, 255, 255}},
+     {23, 0, 3, 0, 6, 0, 14, 0, 3, 6, 0, 255, 0, 255, 0, 255}, 16,
+     {23, 12, 0, 254, 10, 205, 0, 1, 0, 3, 0, 13, 0, 255}, 14, {254, 0xACD, 1, 3, 13, 255}},
+};
+#define N (sizeof(vectors) / sizeof(vectors[0]))
+
+static void test_vectors(void **state)
+{
+    (void)state;
+    uint8_t pdu[FRAME_PDU_MAX];
+    for (size_t i = 0; i < N; i++) {
+        struct reply r = {0};
+        assert_int_equal(frame_request(&vectors[i].w, pdu), vectors[i].request_n);
+        assert_memory_equal(pdu, vectors[i].request, vectors[i].request_n);
+        assert_int_equal(frame_reply_size(&vectors[i].w), vectors[i].reply_n);
+        assert_int_equal(frame_reply(&vectors[i].w, vectors[i].reply, vectors[i].reply_n, &r), 0);
+        assert_int_equal(r.n, vectors[i].w.fc == 16 ? 0 : vectors[i].w.n);
+        assert_memory_equal(r.words, vectors[i].words, r.n * sizeof(uint16_t));
+    }
+}
+
+/* Every single byte of the head of an answer counts: no other value of it is accepted. */
+static void test_altered(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        size_t head = vectors[i].w.fc == 16 ? 5 : 2;
+        for (size_t at = 0; at < head; at++) {
+            for (unsigned v = 0; v < 256; v++) {
+                struct reply r = {0};
+                uint8_t p[32];
+                memcpy(p, vectors[i].reply, sizeof(p));
+                p[at] = (uint8_t)v;
+                int rc = frame_reply(&vectors[i].w, p, vectors[i].reply_n, &r);
+                assert_true((rc == 0) == (v == vectors[i].reply[at]));
+                assert_true(rc == 0 || rc == ERR_PROTOCOL || (rc == ERR_ECHO && vectors[i].w.fc == 16 && at > 0));
+            }
+        }
+    }
+}
+
+static void test_lengths(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N; i++)
+        for (size_t n = 0; n < 32; n++) {
+            struct reply r = {0};
+            int rc = frame_reply(&vectors[i].w, vectors[i].reply, n, &r);
+            assert_int_equal(rc, n == vectors[i].reply_n ? 0 : ERR_PROTOCOL);
+        }
+}
+
+static void test_exceptions(void **state)
+{
+    (void)state;
+    struct want w = {.fc = 3, .n = 1};
+    struct reply r = {0};
+    assert_int_equal(frame_reply(&w, (const uint8_t[]){0x83, 6}, 2, &r), ERR_EXCEPTION);
+    assert_int_equal(r.exception, 6);
+    assert_int_equal(frame_reply(&w, (const uint8_t[]){0x83, 0}, 2, &r), ERR_PROTOCOL);
+    assert_int_equal(frame_reply(&w, (const uint8_t[]){0x84, 6}, 2, &r), ERR_PROTOCOL);
+    assert_int_equal(frame_reply(&w, (const uint8_t[]){0x83, 6, 0}, 3, &r), ERR_PROTOCOL);
+}
+
+static void test_largest(void **state)
+{
+    (void)state;
+    uint8_t pdu[FRAME_PDU_MAX];
+    assert_int_equal(frame_request(&(struct want){.fc = 16, .n = 123}, pdu), 252);
+    assert_int_equal(frame_request(&(struct want){.fc = 23, .n = 125, .wn = 121}, pdu), 252);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vectors),    cmocka_unit_test(test_altered), cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_exceptions), cmocka_unit_test(test_largest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
