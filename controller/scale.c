@@ -49,9 +49,14 @@ static bool want(void *self, struct mono now, struct want *ret, struct mono *ret
     return image_want(&s->image, now, ret, ret_wake);
 }
 
+static bool has(const struct reading *r, enum map_role id)
+{
+    return r->quality[id] == QUALITY_GOOD;
+}
+
 static int64_t value(const struct reading *r, enum map_role id)
 {
-    return r->quality[id] == QUALITY_GOOD ? r->value[id] : 0;
+    return has(r, id) ? r->value[id] : 0;
 }
 
 static bool flag(const struct reading *r, enum map_role id)
@@ -72,7 +77,7 @@ static bool is_frozen(struct scale *s, bool stable, struct mono at)
 static void take(struct scale *s, const struct reading *r, const struct reply *a)
 {
     struct scale_view v = {
-        .good = r->quality[ROLE_SCALE_NET] == QUALITY_GOOD && r->quality[ROLE_SCALE_STABLE] == QUALITY_GOOD,
+        .good = has(r, ROLE_SCALE_NET) && has(r, ROLE_SCALE_STABLE),
         .stable = flag(r, ROLE_SCALE_STABLE),
         .over = flag(r, ROLE_SCALE_OVER),
         .under = flag(r, ROLE_SCALE_UNDER),
@@ -82,14 +87,17 @@ static void take(struct scale *s, const struct reading *r, const struct reply *a
         .net_mode = flag(r, ROLE_SCALE_NET_MODE),
         .seal_open = flag(r, ROLE_SCALE_SEAL_OPEN),
         .net_mg = value(r, ROLE_SCALE_NET),
-        .gross_mg = r->quality[ROLE_SCALE_GROSS] == QUALITY_GOOD ? r->value[ROLE_SCALE_GROSS]
-                                                                 : value(r, ROLE_SCALE_NET),
+        .gross_mg = value(r, has(r, ROLE_SCALE_GROSS) ? ROLE_SCALE_GROSS : ROLE_SCALE_NET),
+        .tare_mg = value(r, ROLE_SCALE_TARE),
         .alibi = value(r, ROLE_SCALE_ALIBI),
         .at = a->got,
         .wall = s->image.wall,
         .reads = s->own.reads + 1,
     };
-    v.tare_mg = r->quality[ROLE_SCALE_TARE] == QUALITY_GOOD ? r->value[ROLE_SCALE_TARE] : v.gross_mg - v.net_mg;
+    if (!has(r, ROLE_SCALE_TARE)) /* gross, tare and net: two of them give the third */
+        v.tare_mg = v.gross_mg - v.net_mg;
+    else if (!has(r, ROLE_SCALE_GROSS))
+        v.gross_mg = v.net_mg + v.tare_mg;
     v.frozen = is_frozen(s, v.stable, a->got);
     size_t n = map_image_words(s->image.map);
     v.raw_n = (uint16_t)(n > 64 ? 64 : n);

@@ -65,9 +65,10 @@ static bool usable(const struct scale_view *v)
     return v->link_up && v->good && !v->error;
 }
 
+/* By the gross weight: with a tare the net of an empty scale is below zero. */
 static bool at_zero(const struct station *s, const struct scale_view *v)
 {
-    return v->net_mg <= s->o.zero_band_mg && v->net_mg >= -s->o.zero_band_mg;
+    return v->gross_mg <= s->o.zero_band_mg && v->gross_mg >= -s->o.zero_band_mg;
 }
 
 /* Steady for stable_ms: the indicator's flag all that time, and no other weight in between. */
@@ -120,7 +121,7 @@ static enum station_state state_of(const struct station *s, const struct station
         return STATION_FROZEN;
     if (v->over || v->gross_mg > s->o.max_mg)
         return STATION_OVER;
-    if (v->under || v->net_mg < -s->o.zero_band_mg)
+    if (v->under || v->gross_mg < -s->o.zero_band_mg)
         return STATION_UNDER;
     if (!f->trade_static || v->seal_open)
         return STATION_NOT_TRADE;
