@@ -201,7 +201,7 @@ static void send_epcis(struct web *w, const struct request *q, const struct targ
     if (code == 0)
         code = read_lot(w, t, &lot, &e);
     if (code == 0 && (code = record_begin(w->record, &db, &e)) == 0) {
-        code = export_epcis(db, t->id, w->o->base_url, &doc, &e);
+        code = export_epcis(db, strchr(t->id, '/') + 1, w->o->base_url, &doc, &e);
         record_end(w->record);
     }
     char *text = doc ? json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
