@@ -27,7 +27,7 @@ int64_t geometry_worst_ms(const struct geometry *g)
     int64_t slot = transaction_us(g, 9 + 2 * MB_SLOT_WORDS + 8);
     int64_t host = transaction_us(g, 9 + 2 * MB_HOST_WORDS + 8);
     int64_t us = (int64_t)g->poll_ms * 1000 + header + host + header + record + slot;
-    return (us + 999) / 1000 + SCAN_MS;
+    return (us + 999) / 1000 + SCAN_MS + g->neighbour_ms;
 }
 
 int64_t geometry_have_ms(const struct geometry *g)
