@@ -196,7 +196,9 @@ function drawRecent() {
   const rows = window.innerWidth > 760 ? Math.max(1, Math.floor($("recent").clientHeight / 59)) : 5;
   $("recent").replaceChildren(...data.weighings.slice(0, rows).map((w) => {
     const li = document.createElement("li");
-    const what = [text(w.purpose), w.who, gradeName(w.grade), w.box || w.lot].filter(Boolean).join(" · ");
+    const lot = named(data.lots, "id", w.lot);
+    const who = w.purpose === "intake" && lot ? person(data.farmers, lot.farmer) : "";
+    const what = [text(w.purpose), who, gradeName(w.grade), w.box || w.lot].filter(Boolean).join(" · ");
     const b = document.createElement("b");
     b.textContent = kg(w.net_mg);
     const s = document.createElement("span");
@@ -394,6 +396,7 @@ for (const b of document.querySelectorAll("[data-mode]"))
   b.onclick = () => {
     c.mode = b.dataset.mode;
     turnTo("");
+    say("", "");
     draw();
   };
 
