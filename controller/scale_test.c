@@ -1,0 +1,185 @@
+/* A scale and a drive behind their shipped maps: what a reading becomes, and what trouble makes of it. */
+#include "controller/scale.h"
+#include "controller/drive.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { HEAVY = 0x0008, MOVING = 0x0010, SEAL = 0x0020, NET_MODE = 0x0080, ERR_BIT = 1, KG3 = 0x0030 };
+
+struct rig {
+    struct map *map;
+    struct scale *s;
+    struct drive *v;
+    struct device d;
+    struct mono now;
+    uint16_t words[64];
+};
+
+static void setup(struct rig *r, const char *path)
+{
+    struct err e = {0};
+    memset(r, 0, sizeof(*r));
+    r->now = (struct mono){1000000000};
+    assert_int_equal(map_load(path, &r->map, &e), 0);
+}
+
+static void scale_rig(struct rig *r)
+{
+    struct err e = {0};
+    setup(r, "plc-maps/hbm-wtx110.yaml");
+    struct scale_options o = {.name = "shed", .unit = 1, .period_ms = 100, .map = r->map};
+    assert_int_equal(scale_new(&o, &r->s, &e), 0);
+    r->d = scale_device(r->s);
+}
+
+static void put32(uint16_t *w, int32_t v)
+{
+    w[0] = (uint16_t)((uint32_t)v >> 16);
+    w[1] = (uint16_t)v;
+}
+
+/* One round: every request of the plan answered from words. */
+static void poll_once(struct rig *r, int rc)
+{
+    struct want w = {0};
+    struct mono wake;
+    while (!r->d.want(r->d.self, r->now, &w, &wake))
+        r->now = wake;
+    do {
+        struct reply a = {.rc = rc, .n = w.n, .sent = r->now};
+        assert_true(w.fc == 3 || w.fc == 4); /* read only */
+        for (uint16_t i = 0; i < w.n; i++)
+            a.words[i] = r->words[(w.addr + i) % 64];
+        r->now = mono_add_ms(r->now, 2);
+        a.got = r->now;
+        r->d.reply(r->d.self, &w, &a, r->now);
+    } while (r->d.want(r->d.self, r->now, &w, &wake));
+}
+
+static struct scale_view weigh(struct rig *r, int32_t net_g, int32_t gross_g, uint16_t status)
+{
+    struct scale_view v;
+    put32(r->words, net_g);
+    put32(r->words + 2, gross_g);
+    r->words[4] = status;
+    r->words[5] = KG3;
+    poll_once(r, 0);
+    scale_get(r->s, &v);
+    return v;
+}
+
+static void test_reading(void **state)
+{
+    (void)state;
+    struct rig r;
+    scale_rig(&r);
+    struct scale_view v = weigh(&r, 12500, 13000, NET_MODE);
+    assert_true(v.link_up && v.good && v.stable && v.net_mode);
+    assert_false(v.over || v.under || v.error || v.frozen || v.seal_open);
+    assert_int_equal(v.net_mg, 12500000);
+    assert_int_equal(v.gross_mg, 13000000);
+    assert_int_equal(v.tare_mg, 500000);
+    assert_int_equal(v.reads, 1);
+    assert_int_equal(v.raw[1], 12500); /* the frame as read */
+    assert_true(v.raw_n >= 6 && v.wall.ms > 0);
+    assert_true(weigh(&r, 12500, 13000, MOVING).stable == false);
+    assert_true(weigh(&r, 12500, 13000, SEAL).seal_open);
+    v = weigh(&r, 90000, 90000, HEAVY);
+    assert_true(v.over && !v.good);
+    v = weigh(&r, 1, 1, ERR_BIT);
+    assert_true(v.error && !v.good);
+    scale_free(r.s);
+    map_free(r.map);
+}
+
+/* An error shows at once, and never a weight as fresh: time stays that of the last reading. */
+static void test_trouble(void **state)
+{
+    (void)state;
+    struct rig r;
+    scale_rig(&r);
+    struct scale_view good = weigh(&r, 12500, 13000, 0), v;
+    poll_once(&r, ERR_TIMEOUT);
+    scale_get(r.s, &v);
+    assert_false(v.link_up);
+    assert_int_equal(v.at.ns, good.at.ns);
+    poll_once(&r, ERR_EXCEPTION);
+    scale_get(r.s, &v);
+    assert_true(v.link_up);
+    assert_int_equal(v.at.ns, good.at.ns);
+    assert_true(weigh(&r, 12500, 13000, 0).at.ns > good.at.ns);
+    scale_free(r.s);
+    map_free(r.map);
+}
+
+static void test_period(void **state)
+{
+    (void)state;
+    struct rig r;
+    scale_rig(&r);
+    struct mono from = r.now;
+    for (int i = 0; i < 50; i++)
+        weigh(&r, i, i, 0);
+    assert_in_range(mono_since_ms(r.now, from), 4890, 4930);
+    scale_free(r.s);
+    map_free(r.map);
+}
+
+/* Words that never change while the indicator says that it moves: its display is frozen. */
+static void test_frozen(void **state)
+{
+    (void)state;
+    struct rig r;
+    scale_rig(&r);
+    struct scale_view v = {0};
+    for (int i = 0; i < 100; i++)
+        v = weigh(&r, 12500, 12500, 0); /* steady for ten seconds is no trouble */
+    assert_false(v.frozen);
+    for (int i = 0; i < 40; i++)
+        v = weigh(&r, 12500, 12500, MOVING);
+    assert_false(v.frozen);
+    for (int i = 0; i < 20; i++)
+        v = weigh(&r, 12500, 12500, MOVING);
+    assert_true(v.frozen);
+    assert_false(weigh(&r, 12501, 12501, MOVING).frozen);
+    scale_free(r.s);
+    map_free(r.map);
+}
+
+static void test_drive(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct err e = {0};
+    struct drive_view v;
+    setup(&r, "plc-maps/invt-gd20.yaml");
+    struct drive_options o = {.name = "belt", .unit = 1, .period_ms = 1000, .map = r.map};
+    assert_int_equal(drive_new(&o, &r.v, &e), 0);
+    r.d = drive_device(r.v);
+    assert_null(r.d.may_write);
+    drive_get(r.v, &v);
+    assert_false(v.link_up);
+    assert_int_equal(v.at.ns, 0);
+    poll_once(&r, 0);
+    drive_get(r.v, &v);
+    assert_true(v.link_up);
+    assert_true(v.at.ns > 0);
+    poll_once(&r, ERR_TIMEOUT);
+    drive_get(r.v, &v);
+    assert_false(v.link_up);
+    drive_free(r.v);
+    drive_free(NULL);
+    scale_free(NULL);
+    map_free(r.map);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reading), cmocka_unit_test(test_trouble), cmocka_unit_test(test_period),
+        cmocka_unit_test(test_frozen),  cmocka_unit_test(test_drive),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
