@@ -37,7 +37,7 @@
 enum {
     CONNECT_MS = 300,
     BACKOFF_FIRST_MS = 100,
-    BACKOFF_LAST_MS = 5000,
+    BACKOFF_LAST_MS = 1000, /* a line whose link is back must not wait longer than its belt */
     MBAP = 7,
     REPEATS_MAX = 8,
     DRAIN_MAX_MS = 200,

@@ -1,7 +1,7 @@
 /* One Modbus connection, TCP or RTU, over libmodbus; the only file that knows modbus.h. Never late:
  * every call ends by its deadline. Never wrong about an echo: FC16 and FC23 answers are compared.
  * No recovery modes; on any error but an exception the connection is closed and reopened with backoff
- * (100 ms … 5 s, jittered), on RTU the line is drained. Owned by one bus thread. */
+ * (100 ms … 1 s, jittered), on RTU the line is drained. Owned by one bus thread. */
 #pragma once
 #include "controller/device.h"
 
