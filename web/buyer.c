@@ -10,7 +10,6 @@
 #include "base/num.h"
 #include "web/msgid.h"
 #include "web/proof.h"
-#include "web/resolve.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,14 +338,12 @@ void buyer_frame(json_t *view, enum lang lang, const char *title, const char *pa
     set_text(view, "title", title);
 }
 
-/* The seal as it goes on in links: one that cannot be a seal stays wrong. */
-static void seal_query(const char *seal, char ret[20])
+/* The seal as it goes on in links; what cannot be a seal is replaced by something as wrong. */
+static void seal_query(const char *seal, char ret[24])
 {
-    char meant[17];
-    if (seal && *seal)
-        snprintf(ret, 20, "s=%s", resolve_seal(seal, meant) ? meant : "0");
-    else
-        ret[0] = '\0';
+    size_t n = seal ? strlen(seal) : 0;
+    bool plain = n <= 20 && strspn(n ? seal : "", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == n;
+    snprintf(ret, 24, "%s%s", n ? "s=" : "", n == 0 ? "" : plain ? seal : "0");
 }
 
 static void put_names(json_t *view, const json_t *lot, const struct buyer_ask *a)
@@ -354,7 +351,7 @@ static void put_names(json_t *view, const json_t *lot, const struct buyer_ask *a
     const char *id = json_text_or(lot, "id", ""), *sorted = json_text_or(lot, "sorted_by", "");
     bool box = strcmp(json_text_or(lot, "kind", ""), "box") == 0;
     const char *bare = strchr(id, '/') ? strchr(id, '/') + 1 : id;
-    char path[64], title[256], query[20];
+    char path[64], title[256], query[24];
     snprintf(path, sizeof path, "/%s/%s", box ? "B" : "10", bare);
     snprintf(title, sizeof title, "%s %s %s", json_text_or(json_object_get(view, "product"), "name", ""),
              json_text_or(view, "grade", ""), bare);

@@ -6,39 +6,21 @@
 #include "base/json.h"
 #include "traceability/merkle.h"
 #include "traceability/note.h"
-#include "web/resolve.h"
+#include "traceability/seal.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NONCE_LEN 16
-#define SEAL_BITS 80
-
-int proof_seal(const json_t *seal, char ret[17])
-{
-    const char *record = json_text_or(seal, "record", "");
-    uint8_t nonce[NONCE_LEN], hash[SHA256_LEN];
-    struct sha256 s;
-    if (!*record || hex_parse(json_text_or(seal, "nonce", ""), nonce, sizeof nonce))
-        return ERR_PARSE;
-    sha256_init(&s);
-    sha256_add(&s, record, strlen(record));
-    sha256_add(&s, nonce, sizeof nonce);
-    sha256_end(&s, hash);
-    base32_text(hash, SEAL_BITS, ret, 17);
-    return 0;
-}
-
 static enum check check_seal(const json_t *seal, const char *scanned)
 {
-    char made[17], meant[17];
+    const char *record = json_text_or(seal, "record", ""), *nonce = json_text_or(seal, "nonce", "");
     if (!json_is_object(seal))
         return scanned && *scanned ? CHECK_BAD : CHECK_NONE;
-    if (proof_seal(seal, made) || strcmp(made, json_text_or(seal, "text", "")))
+    if (!seal_holds(json_text_or(seal, "text", ""), record, strlen(record), nonce))
         return CHECK_BAD;
     if (!scanned || !*scanned)
         return CHECK_NONE;
-    return resolve_seal(scanned, meant) && strcmp(meant, made) == 0 ? CHECK_OK : CHECK_BAD;
+    return seal_holds(scanned, record, strlen(record), nonce) ? CHECK_OK : CHECK_BAD;
 }
 
 /* Opens the note with the key and reads its body; the log's origin is its first line. */

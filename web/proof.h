@@ -10,8 +10,6 @@ struct proof {
 };
 /* scanned: as it stood in the address, NULL or "" when it had none. */
 void proof_check(const json_t *lot, const char *scanned, struct proof *ret);
-/* The seal that record and nonce give: 80 bits of SHA-256(record ‖ nonce) in base32. ERR_PARSE. */
-int proof_seal(const json_t *seal, char ret[17]);
 /* The object that verify.js reads from the page. */
 json_t *proof_data(const json_t *lot);
 /* c2sp.org/tlog-proof@v1, malloc'd. NULL: no evidence in this JSON, or no memory. */

@@ -3,7 +3,6 @@
  * torn label gives the first, a forged one the second. */
 #include "web/resolve.h"
 #include "web/msgid.h"
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -79,22 +78,6 @@ int resolve(const char *const *s, size_t n, struct target *ret, const char **par
     if (dot && strcasecmp(s[0], "class") == 0)
         return take_lot(dot + 1, ret) ? 0 : wrong(N_("lot number"), dot + 1, part, text);
     return wrong(N_("address"), n ? s[0] : "", part, text);
-}
-
-bool resolve_seal(const char *text, char ret[17])
-{
-    size_t n = 0;
-    for (; *text; text++) {
-        char c = (char)toupper((unsigned char)*text);
-        if (c == ' ' || c == '-')
-            continue;
-        if (n == 16 || !isalnum((unsigned char)c) || c == 'U')
-            return false;
-        ret[n++] = c;
-    }
-    ret[n] = '\0';
-    as_meant(ret);
-    return n == 16;
 }
 
 enum link resolve_link(const char *type)

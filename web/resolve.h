@@ -21,10 +21,6 @@ struct target {
  * of the part that is wrong ("lot number"), *ret_text the text that stood there. */
 int resolve(const char *const *segment, size_t n, struct target *ret, const char **ret_part,
             const char **ret_text);
-/* Brings a seal to its printed form: upper case, 0 for O, 1 for I and L, no blanks or dashes.
- * False unless it has 16 characters of the alphabet. */
-bool resolve_seal(const char *text, char ret[17]);
-
 /* What a linkType asks for. */
 enum link { LINK_PAGE, LINK_SET, LINK_EPCIS, LINK_UNKNOWN };
 enum link resolve_link(const char *link_type); /* "gs1:pip", its full URI, "linkset", "all"; "" → PAGE */
