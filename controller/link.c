@@ -124,7 +124,7 @@ static void drop_failed(struct link *l)
     drop(l);
 }
 
-/* 100 ms, doubling to 5 s, each a quarter shorter or longer by chance. */
+/* 100 ms, doubling to 1 s, each a quarter shorter or longer by chance. */
 static void back_off(struct link *l)
 {
     l->backoff_ms = l->backoff_ms == 0 ? BACKOFF_FIRST_MS : l->backoff_ms * 2;
