@@ -155,7 +155,9 @@ static void help_names_all(void **state)
     size_t n = 0;
     (void)state;
     while ((name = command_help(n, &args, &help, &role))) {
-        assert_true(strlen(help) > 10 && role > ROLE_NOBODY && role <= ROLE_DAEMON);
+        assert_true(strlen(help) > 10 && role <= ROLE_DAEMON);
+        if (strcmp(name, "problem.report")) /* the one thing that a stranger may do */
+            assert_true(role > ROLE_NOBODY);
         for (size_t i = 0; i < n; i++)
             assert_string_not_equal(command_help(i, &args, &help, &role), name);
         n++;
