@@ -301,7 +301,7 @@ static void the_page_stays_within_one_round_trip(void **state)
     json_t *proof = json_object_get(json_object_get(lot, "log"), "proof");
     for (int i = 0; i < 20; i++) {
         uint8_t hash[32];
-        char hex[65], alias[8];
+        char hex[65], alias[16];
         snprintf(alias, sizeof alias, "F%d", i + 4);
         json_array_append_new(farms, json_pack("{s:s,s:i}", "alias", alias, "share_ppm", 50000));
         json_array_append_new(steps, json_pack("{s:I,s:s,s:i,s:s}", "at_ms", (json_int_t)NOW_MS, "kind", "packed", "mg", 1000 * i, "detail", ""));
