@@ -30,7 +30,7 @@ struct slave {
     uint16_t port;
     char tty[64];
     pthread_t thread;
-    uint32_t late_ms;
+    _Atomic uint32_t late_ms;
 };
 
 static void sleep_ms(unsigned ms)

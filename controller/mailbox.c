@@ -24,6 +24,9 @@ struct mailbox *mailbox_new(const struct mailbox_options *o)
         return NULL;
     m->o = *o;
     m->rec = o->state;
+    m->durable.seq_epoch = m->durable.out_epoch = o->state.epoch;
+    m->durable.seq = o->state.seq;
+    m->durable.out = o->state.out;
     m->cells = calloc(MAILBOX_RING_MAX, sizeof(*m->cells));
     m->held = calloc(MAILBOX_RING_MAX, sizeof(*m->held));
     m->out_bad = calloc(MAILBOX_RING_MAX, sizeof(*m->out_bad));
@@ -177,6 +180,8 @@ void mailbox_reply(struct mailbox *m, const struct want *w, const struct reply *
 
 void mailbox_committed(struct mailbox *m, uint32_t epoch, uint32_t seq)
 {
+    m->durable.seq_epoch = epoch;
+    m->durable.seq = seq;
     if (epoch != m->epoch || epoch == 0 || !after(seq, m->ack_seq) || after(seq, m->handed))
         return;
     m->ack_seq = seq;
@@ -185,6 +190,8 @@ void mailbox_committed(struct mailbox *m, uint32_t epoch, uint32_t seq)
 
 void mailbox_committed_out(struct mailbox *m, uint32_t epoch, uint32_t out)
 {
+    m->durable.out_epoch = epoch;
+    m->durable.out = out;
     if (epoch != m->epoch || epoch == 0 || !after(out, m->ack_out) || after(out, m->out_handed))
         return;
     m->ack_out = out;

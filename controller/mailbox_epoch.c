@@ -326,5 +326,7 @@ void mailbox_order_open(struct mailbox *m, uint32_t epoch, uint32_t seq, uint32_
                                       .seq = after(seq, m->told_oldest - 1) ? seq : m->told_oldest - 1,
                                       .out = out,
                                       .boot_nonce = m->told_nonce};
+    mailbox_committed(m, epoch, m->rec.seq);
+    mailbox_committed_out(m, epoch, out);
     epoch_step(m, EV_OPEN, &m->hdr, m->last_header);
 }

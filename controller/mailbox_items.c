@@ -27,7 +27,8 @@ static void keep_committed(struct mailbox *m, const struct held *h)
 void items_start(struct mailbox *m, uint32_t handed)
 {
     memset(m->cells, 0, MAILBOX_RING_MAX * sizeof(*m->cells));
-    m->handed = m->covered = m->decided = m->ack_seq = handed;
+    m->handed = m->covered = m->decided = handed;
+    m->ack_seq = m->durable.seq_epoch == m->epoch && !after(m->durable.seq, handed) ? m->durable.seq : 0;
     m->slot_from = handed + 1;
     m->compare_n = 0;
     m->gone_told = 1;

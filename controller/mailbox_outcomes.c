@@ -11,7 +11,8 @@ enum { BAD_MS = 200, BAD_PAUSE_MS = 10 };
 
 void outcomes_start(struct mailbox *m, uint32_t handed)
 {
-    m->out_handed = m->out_told = m->ack_out = handed;
+    m->out_handed = m->out_told = handed;
+    m->ack_out = m->durable.out_epoch == m->epoch && !after(m->durable.out, handed) ? m->durable.out : 0;
     m->stage_n = m->stage_done = m->out_once_n = 0;
     m->out_retry = (struct mono){0};
     memset(m->out_bad, 0, MAILBOX_RING_MAX * sizeof(*m->out_bad));

@@ -115,7 +115,10 @@ struct mailbox {
 
     /* host words */
     uint16_t beat;
-    uint32_t ack_seq, ack_out;
+    uint32_t ack_seq, ack_out; /* of the attached epoch */
+    struct {
+        uint32_t seq_epoch, seq, out_epoch, out;
+    } durable; /* committed, as last told */
     bool feed_stop, host_dirty;
     struct mono host_due, host_last, host_hold;
     bool turn_credit, out_turn; /* one of host and outcomes per header when time is short */
