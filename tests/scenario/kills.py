@@ -375,7 +375,8 @@ class Kills:
             if not truth.same(e, row):
                 self.differ(f"item {key} was altered: {row} against {e}")
             if (row["run"], row["rule"], row["segment_rule"]) != (run, versions[run], versions[run]):
-                self.differ(f"item {key} stands in run {row['run']} under rule {row['rule']}, not {run} and {versions[run]}")
+                self.differ(f"item {key} stands in run {row['run']} under rule {row['rule']}, "
+                            f"not {run} and {versions[run]}")
             if row["outlet"] != want[key][1]:
                 self.differ(f"item {key} was decided for outlet {row['outlet']}, not {want[key][1]}")
         return want

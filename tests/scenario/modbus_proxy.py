@@ -67,7 +67,7 @@ class Exchange:
         return tuple(get32(self.got, k) for k in (Head.EPOCH, Head.HEAD_SEQ, Head.OLDEST_SEQ))
 
     def outcome_indices(self):
-        return [get32(self.got, i + Out.INDEX) for i in range(0, len(self.got) - 7, 8)] if self.kind == "outcomes" else []
+        return [get32(self.got, i) for i in range(Out.INDEX, len(self.got) - 7, 8)] if self.kind == "outcomes" else []
 
 
 def unpack(data):

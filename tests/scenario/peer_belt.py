@@ -2,7 +2,7 @@
 judgement. Its truth log is rewritten into the shape that rig/truth.py reads."""
 import json
 
-from belt import DEFAULT, Belt
+from sorting import DEFAULT, Belt
 from peer_process import Peer
 from rig import truth
 

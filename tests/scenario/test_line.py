@@ -4,7 +4,7 @@ import shutil
 import time
 
 import pytest
-from belt import DEFAULT, OUTLETS, Belt, reasons, sorter
+from sorting import DEFAULT, OUTLETS, Belt, reasons, sorter
 from rig.hands import Hands
 from rig.proc import wait_for
 from rig.shed import ROOT
@@ -26,7 +26,7 @@ LINES = {
     "table": dict(table_mode=1),
     "restored": dict(retentive=1, boot_ms=100),
     "spoiled": dict(),
-    "faulty": dict(),
+    "faulty": dict(ring=256),
     "numbers": dict(wrap_at=200),
 }
 

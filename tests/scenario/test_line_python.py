@@ -4,7 +4,7 @@ import signal
 import time
 
 import pytest
-from belt import DEFAULT, reasons
+from sorting import DEFAULT, reasons
 from peer_belt import PeerBelt, Sorter
 from rig.hands import Hands
 from rig.proc import wait_for

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 
 import pytest
-from belt import Belt, sorter
+from sorting import Belt, sorter
 from rig import verify
 from rig.hands import Hands, graded
 from rig.shed import E_MG, ROOT
@@ -36,7 +36,8 @@ class Day:
         h = self.hands
         if keep:
             self.hand = h.hand(lots[0], keep)
-            self.boxes[h.weigh(keep * 40 // 100 // E_MG * E_MG, "box", lot=graded(self.hand)[0]["lot"])["box"]] = lots
+            mg = keep * 40 // 100 // E_MG * E_MG
+            self.boxes[h.weigh(mg, "box", lot=graded(self.hand)[0]["lot"])["box"]] = lots
         run = h.run(lots, ruleset=ruleset, boxes=boxes)
         self.belt.pass_through(80)
         for outlet in boxes:
@@ -50,6 +51,10 @@ class Day:
             return db.execute(sql, args).fetchall()
         finally:
             db.close()
+
+    def intakes(self, column, lots):
+        marks = ",".join("?" * len(lots))
+        return self.ask(f"SELECT {column} FROM weighing WHERE purpose = 'intake' AND lot IN ({marks})", *lots)
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +85,7 @@ def test_traces_back_and_forward(day):
     for box, lots in day.boxes.items():
         back = lotline(day, "trace", box)["back"]
         assert {x["lot"] for x in back["lots"] if x["kind"] == "intake"} == set(lots)
-        weighed = day.ask(f"SELECT weighing FROM weighing WHERE purpose = 'intake' AND lot IN ({','.join('?' * len(lots))})",
-                          *lots)
+        weighed = day.intakes("weighing", lots)
         assert {w["weighing"] for w in back["weighings"]} == {w for w, in weighed}
     for lot in day.lots:
         forward = lotline(day, "trace", lot)["forward"]
@@ -121,8 +125,7 @@ def test_balance(day):
                 assert (out["pieces"], out["mg"]) == (len(mine), sum(net[o["epoch"], o["seq"]] for o in mine))
         assert sum(o["pieces"] for o in closed["outs"]) + closed["unknown"]["pieces"] == 80
         doc = json.dumps(lotline(day, "balance", run["id"]))
-        given = sum(mg for mg, in day.ask(
-            f"SELECT net_mg FROM weighing WHERE purpose = 'intake' AND lot IN ({','.join('?' * len(lots))})", *lots))
+        given = sum(mg for mg, in day.intakes("net_mg", lots))
         assert str(given - (2000000 if lots == [day.lots[2]] else 0)) in doc
 
 
@@ -165,8 +168,10 @@ def log_verify(day, folder, *more):
 
 
 TAMPER = {
-    "a word in an event": "UPDATE event SET body = CAST(replace(CAST(body AS TEXT), '\"at_ms\":1', '\"at_ms\":2') AS BLOB) WHERE seq = 9",
-    "a weight of an item": "UPDATE item SET net_mg = net_mg + 10 WHERE id = (SELECT id FROM item WHERE net_mg > 0 LIMIT 1 OFFSET 20)",
+    "a word in an event": "UPDATE event SET body = CAST(replace(CAST(body AS TEXT), '\"at_ms\":1', '\"at_ms\":2')"
+                          " AS BLOB) WHERE seq = 9",
+    "a weight of an item": "UPDATE item SET net_mg = net_mg + 10 WHERE id = (SELECT id FROM item WHERE net_mg > 0"
+                           " LIMIT 1 OFFSET 20)",
     "an item taken out": "DELETE FROM item WHERE id = (SELECT id FROM item LIMIT 1 OFFSET 30)",
     "an outcome": "UPDATE outcome SET outlet = 1 WHERE id = (SELECT id FROM outcome WHERE outlet = 2 LIMIT 1)",
     "the newest event taken out": "DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)",

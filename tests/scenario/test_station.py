@@ -3,7 +3,6 @@ and over an RTU line of two ptys: accepted once, as shown, only when all is righ
 import json
 import sqlite3
 import subprocess
-import time
 import uuid
 
 import pytest
@@ -120,6 +119,7 @@ def checked(hands):
 
 def test_before_the_check_weights(hands):
     open_lot(hands)
+    hands.state("unchecked")                                         # the first reading, at zero
     refused(hands, loaded(hands, "unchecked", 5000000), "check-weights")
     hands.unload()
     shown = [dict(applied_mg=10000000, shown_mg=10008000)]           # 4 e off at 5000 e
