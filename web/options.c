@@ -110,5 +110,9 @@ int options_read(int argc, char **argv, struct web_options *ret, struct err *e)
     if (code == 0)
         code = conf_read(rows, N, doc, ydoc_root(doc), ret, e);
     ydoc_free(doc);
-    return code ? code : finish(ret, e);
+    if (code == 0)
+        code = finish(ret, e);
+    if (code < 0 && e && !(argc == 3 && strcmp(argv[1], "--config") == 0))
+        code = e->code = ERR_USAGE; /* what is wrong was typed */
+    return code;
 }
