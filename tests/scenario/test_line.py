@@ -228,8 +228,9 @@ def wrong_outlets(belt, change):
 def test_blocked_while_on_the_way(hands):
     """Decided for an outlet that is blocked before the item arrives: reason 3, where it went is recorded."""
     belt = Belt(hands, "blocked")
+    before = belt.stat()["posted"]
     belt.feed(100)
-    belt.posted(20)
+    belt.posted(before + 20)
     belt.do("block", outlet=3)
     belt.fed()
     belt.recorded()
