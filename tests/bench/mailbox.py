@@ -3,8 +3,8 @@ priority and CPU; the simulators' truth logs judge both. Also with a slow disk, 
 import time
 
 from judge import Judge
-from measure import (REPEATS, Unmeasured, as_measured, as_peer, cpu_ns, lift, median, quiet, reads, report,
-                     resident_kb)
+from measure import (AGAIN_S, REPEATS, STOLEN_PERCENT, Unmeasured, as_measured, as_peer, cpu_ns, lift, median, quiet,
+                     reads, report, resident_kb, stolen_s)
 from rig.proc import wait_for
 from rig.shed import Shed
 
@@ -18,6 +18,7 @@ SORTER = ("ring=256,outlets=5,default=5,torn=0,step-words=32,spacing-ms=1,infeed
 
 class Side:
     """One host with its own simulated sorters: lotlined, or the raw loop."""
+    again_s = AGAIN_S
 
     def __init__(self, bench, kind, lines, env=None):
         self.bench, self.kind, self.env = bench, kind, env or {}
@@ -75,7 +76,7 @@ class Side:
     def begin(self):
         self.judge.mark()
         self.from_ns, self.from_cpu, self.from_reads = time.monotonic_ns(), cpu_ns(self.host.pid), self.requests()
-        self.from_posted = sum(s["posted"] for s in self.stats())
+        self.from_stolen = stolen_s()
 
     def feed(self, rate, items):
         for n in self.names:
@@ -96,15 +97,23 @@ class Side:
         cpu = cpu_ns(self.host.pid) - self.from_cpu
         w["requests_s"] = (self.requests() - self.from_reads) / seconds
         w["cpu_percent"] = cpu / seconds / 1e7
+        w["stolen"] = 100 * (stolen_s() - self.from_stolen) / seconds
         w["cpu_us"] = cpu / 1e3 / max(1, self.requests() - self.from_reads)
         return w
 
-    def window(self, rate, items):
+    def once(self, rate, items):
         quiet()
         self.begin()
         self.feed(rate, items)
         self.drained(items / rate)
         return self.end()
+
+    def window(self, rate, items):
+        began, w = time.monotonic(), self.once(rate, items)
+        if w["stolen"] > STOLEN_PERCENT and Side.again_s > 0:
+            Side.again_s -= time.monotonic() - began
+            w = min(w, self.once(rate, items), key=lambda x: x["stolen"])
+        return w
 
 
 def middle(windows, key):
@@ -120,6 +129,7 @@ def against_raw(name, own, raw):
            max=[round(max(w["max"] for w in x), 3) for x in (own, raw)],
            requests_s=[round(middle(x, "requests_s")) for x in (own, raw)],
            cpu_us_per_request=[round(middle(x, "cpu_us"), 1) for x in (own, raw)],
+           stolen_percent=[round(middle(x, "stolen"), 2) for x in (own, raw)],
            cpu_percent=[round(middle(x, "cpu_percent"), 2) for x in (own, raw)])
 
 
@@ -175,7 +185,8 @@ def slow_disk(bench):
         missed = sum(w["missed"] for w in rows[ms])
         report(f"slot_p99_fsync_{ms}_ms", p99, "ms", limit, p99 <= 1.3 * limit and missed == 0,
                target="ratio <= 1.3 to no delay", missed=missed, items=sum(w["items"] for w in rows[ms]),
-               max=round(max(w["max"] for w in rows[ms]), 3))
+               max=round(max(w["max"] for w in rows[ms]), 3),
+               stolen_percent=[round(middle(x, "stolen"), 2) for x in (rows[ms], rows[0])])
 
 
 def memory(bench):

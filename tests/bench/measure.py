@@ -13,6 +13,8 @@ CPUS = sorted(os.sched_getaffinity(0))
 # ratio: waking a sleeper on another CPU costs tens of microseconds here, and the scheduler moves programs
 # between the two modes by itself.
 MEASURED, PEER = CPUS[0], CPUS[-1]
+STOLEN_PERCENT = 0.5  # a window that lost more is measured once more, for so many seconds in all:
+AGAIN_S = 20
 NICE = -10  # as the unit of lotlined has it
 REALTIME = 10
 
@@ -69,6 +71,13 @@ def reads(pid):
     """read(2) calls of a process: for a Modbus server over TCP the requests that it got."""
     with open(f"/proc/{pid}/io") as f:
         return next(int(line.split()[1]) for line in f if line.startswith("syscr"))
+
+
+def stolen_s():
+    """CPU time that the host of a virtual machine kept for itself, of all CPUs. Throttling stops everything for
+    milliseconds, both halves of a ratio alike but not at the same moment."""
+    with open("/proc/stat") as f:
+        return int(f.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_kb(pid):
