@@ -64,7 +64,7 @@ void report_problem(struct web *w, const struct request *q, const char *const *a
         return;
     }
     int code = form_get(q->body, "text", text, sizeof text);
-    json_t *args_of = code ? NULL : json_pack("{s:s,s:s}", "id", t.id, "text", text);
+    json_t *args_of = code ? NULL : json_pack("{s:s,s:s}", "id", strchr(t.id, '/') + 1, "text", text);
     if (!args_of || only_blanks(text)) {
         say(w, q, r, code == ERR_TOOBIG ? 413 : 400, N_("Not taken"), N_("Please write a few words, 160 at most."));
         json_decref(args_of);

@@ -193,7 +193,7 @@ function say(tone, message, link) {
 }
 
 function drawRecent() {
-  const rows = window.innerWidth > 760 ? Math.max(1, Math.floor($("recent").clientHeight / 59)) : 5;
+  const rows = window.innerWidth > 760 ? Math.max(1, Math.floor($("recent").clientHeight / 61)) : 5;
   $("recent").replaceChildren(...data.weighings.slice(0, rows).map((w) => {
     const li = document.createElement("li");
     const lot = named(data.lots, "id", w.lot);
@@ -234,6 +234,7 @@ function turnTo(step) {
 function pickStep(step) {
   if (busy) return;
   turnTo(step);
+  draw();
   load();
 }
 
@@ -400,27 +401,45 @@ for (const b of document.querySelectorAll("[data-mode]"))
     draw();
   };
 
-// ---- fetching
+// ---- fetching. Lists are fetched again after every commit, but never change under a finger.
+
+let lists = ""; // as they came last
+let outdated = false;
+let finger = false;
+document.addEventListener("pointerdown", () => (finger = true));
+for (const e of ["pointerup", "pointercancel"]) document.addEventListener(e, () => setTimeout(() => (finger = false), 150));
 
 async function load() {
+  outdated = false;
+  let body;
   try {
     const reply = await fetch("/station/data?station=" + encodeURIComponent(station));
     if (!reply.ok) return;
-    Object.assign(data, await reply.json());
-    settle();
-    draw();
+    body = await reply.text();
   } catch (e) {
-    // the live stream says that nobody answers
+    return; // the live stream says that nobody answers
   }
+  if (body === lists) return;
+  lists = body;
+  Object.assign(data, JSON.parse(body));
+  settle();
+  draw();
 }
+
+setInterval(() => {
+  if (outdated && !busy && !finger) load();
+}, 1000);
 
 watch({
   status(doc, at) {
     view = (doc.station || []).find((s) => s.name === station) || null;
     arrived = at;
-    if (away) load();
+    if (away) outdated = true;
     away = false;
     drawScale();
+  },
+  head() {
+    outdated = true;
   },
   away() {
     away = true;
