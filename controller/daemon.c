@@ -274,7 +274,7 @@ int daemon_start(struct daemon *d, struct err *e)
 {
     size_t started = 0;
     for (size_t i = 0; i < d->n_threads; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof(name), "bus%zu", i);
         int rc = busthread_start(d->buses[i], d->links[i], name, &d->threads[i], e);
         if (rc < 0) {
