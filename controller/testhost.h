@@ -47,6 +47,7 @@ struct th {
     struct want last_want;
     unsigned divert_gap; /* requests between a record and its slot */
     uint16_t outlet;     /* 0: by chance */
+    int64_t cost_ns;     /* of a request; 0: by chance */
 };
 
 static inline unsigned th_dice(struct th *t, unsigned n)
@@ -244,7 +245,6 @@ static inline void th_boot(struct th *t)
 /* kill -9: what was not committed is gone. */
 static inline void th_crash(struct th *t)
 {
-    if (getenv("TRACE")) fprintf(stderr, "CRASH\n");
     mailbox_free(t->m);
     t->queued = 0;
     th_boot(t);
@@ -326,7 +326,8 @@ static inline void th_execute(struct th *t, const struct want *w, struct reply *
         if (th_chance(t, t->f.unanswered))
             r->rc = ERR_TIMEOUT;
     }
-    t->now = mono_add_ns(t->now, r->rc == ERR_TIMEOUT ? 20000000 : 50000 + th_dice(t, 400000));
+    int64_t cost = t->cost_ns ? t->cost_ns : 50000 + th_dice(t, 400000);
+    t->now = mono_add_ns(t->now, r->rc == ERR_TIMEOUT ? 20000000 : cost);
     r->got = t->now;
     th_scans(t);
 }
@@ -347,7 +348,6 @@ static inline bool th_step(struct th *t)
     assert_true(w.fc == 3 || mailbox_may_write(t->m, w.fc == 23 ? w.waddr : w.addr, w.fc == 23 ? w.wn : w.n));
     t->requests++;
     th_execute(t, &w, &r);
-    if (getenv("TRACE")) fprintf(stderr, "%lld fc%d tag%d addr%d n%d rc=%d ph%d ep%u head%u old%u plc(ep%u head%u) handed%u covered%u rec(%u,%u,%d)\n", (long long)t->now.ns/1000, w.fc, w.tag, w.addr, w.n, r.rc, t->m ? (int)th_view(t).running : 0, th_view(t).epoch, th_view(t).header->head_seq, th_view(t).header->oldest_seq, t->plc.epoch, t->plc.head, th_view(t).handed, th_view(t).decided, t->rec.epoch, t->rec.seq, t->rec.epoch_seen);
     t->last_want = w;
     mailbox_reply(t->m, &w, &r, t->now);
     assert_false(t->plc.bad_ack);
@@ -366,3 +366,43 @@ static inline void th_run_ms(struct th *t, int64_t ms, bool commit)
     }
 }
 
+
+/* ---- for tests of one rule ---- */
+
+static inline struct th *th_fresh(uint16_t ring_n)
+{
+    struct th *t = th_new(1, ring_n, true);
+    t->outlet = 2;
+    return t;
+}
+
+static inline struct th *th_running(uint16_t ring_n)
+{
+    struct th *t = th_fresh(ring_n);
+    th_run_ms(t, 300, true);
+    assert_true(th_view(t).running);
+    return t;
+}
+
+static inline void th_post(struct th *t, int n)
+{
+    for (int i = 0; i < n; i++)
+        assert_true(tp_post(&t->plc, MB_UNIT_G));
+}
+
+static inline struct mb_host th_host_words(const struct th *t)
+{
+    struct mb_host h;
+    mb_host_decode(t->plc.mem + t->plc.host, &h);
+    return h;
+}
+
+/* Runs until `n` requests of this function code at or behind addr were made; returns the last. */
+static inline struct want th_next_want(struct th *t, uint8_t fc, uint32_t addr)
+{
+    for (int i = 0; i < 10000; i++)
+        if (th_step(t) && t->last_want.fc == fc && t->last_want.addr >= addr)
+            return t->last_want;
+    fail();
+    return t->last_want;
+}

@@ -38,6 +38,7 @@ struct tp {
     uint32_t serial, epochs_used[TP_EPOCHS];
     size_t n_epochs;
     bool bad_ack, bad_slot, bad_epoch; /* violations by the host, latched */
+    bool bad_header; /* its check does not hold */
     bool rewound; /* its HEAD_SEQ went back by itself: the host cannot know at once */
     uint32_t committed_epoch, committed; /* what the host may acknowledge */
     uint32_t committed_out;
@@ -269,6 +270,7 @@ static inline int tp_read(struct tp *p, uint32_t addr, uint32_t n, struct reply 
     if (addr < TP_B || addr + n > p->host + MB_HOST_WORDS + (uint32_t)MB_SLOT_WORDS * p->slot_m)
         return tp_refuse(r, TP_NOT_AT);
     mb_header_encode(&h, p->checks, p->mem + TP_B);
+    p->mem[TP_B + MB_HDR_HDR_CHECK] ^= p->bad_header;
     memcpy(r->words, p->mem + addr, n * sizeof(*r->words));
     r->n = (uint16_t)n;
     return 0;

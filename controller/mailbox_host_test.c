@@ -1,0 +1,107 @@
+/* The host's own words and rule 9: heartbeats, another host, goodbye (testhost.h). */
+#include "controller/testhost.h"
+
+/* 9: the host beats at least five times a second, always with another value. */
+static void test_heartbeat(void **state)
+{
+    (void)state;
+    struct th *t = th_running(64);
+    struct mono last = t->now;
+    uint16_t beat = th_host_words(t).heartbeat;
+    for (int i = 0; i < 30000; i++) {
+        th_step(t);
+        if (th_chance(t, 300) && !tp_full(&t->plc))
+            th_post(t, 1);
+        if (th_chance(t, 100))
+            th_commit(t);
+        if (th_host_words(t).heartbeat == beat)
+            continue;
+        assert_true(mono_since_ms(t->now, last) <= 200);
+        last = t->now;
+        beat = th_host_words(t).heartbeat;
+    }
+    th_free(t);
+}
+
+/* 9: a heartbeat of the PLC that stands for a second is stale, though its TCP side answers. */
+static void test_stale(void **state)
+{
+    (void)state;
+    struct th *t = th_running(16);
+    assert_false(th_view(t).stale);
+    t->frozen = true;
+    th_run_ms(t, 900, true);
+    assert_false(th_view(t).stale);
+    th_run_ms(t, 200, true);
+    assert_true(th_view(t).stale);
+    t->frozen = false;
+    th_run_ms(t, 50, true);
+    assert_false(th_view(t).stale);
+    th_free(t);
+}
+
+/* 9: another host; and what is none: a PLC that stands still, our own restart. */
+static void test_foreign_host(void **state)
+{
+    (void)state;
+    struct th *t = th_running(16);
+    t->frozen = true;
+    th_crash(t);
+    th_run_ms(t, 5000, true);
+    t->frozen = false;
+    th_run_ms(t, 3000, true);
+    assert_false(th_view(t).foreign_host);
+    for (int i = 0; i < 400 && !th_view(t).foreign_host; i++) {
+        t->plc.mem[t->plc.host + MB_HOST_SESSION] = 0x7777;
+        th_run_ms(t, 20, true);
+    }
+    assert_true(th_view(t).foreign_host);
+    th_commit(t);
+    assert_true(t->foreign_alarm);
+    uint16_t beat = th_host_words(t).heartbeat;
+    th_run_ms(t, 1000, true);
+    assert_int_equal(th_host_words(t).heartbeat, beat); /* writes nothing */
+    th_free(t);
+}
+
+static void test_goodbye(void **state)
+{
+    (void)state;
+    struct th *t = th_running(16);
+    mailbox_goodbye(t->m);
+    assert_true(th_step(t));
+    assert_int_equal(th_host_words(t).session, 0);
+    struct want w;
+    struct mono wake;
+    assert_false(mailbox_want(t->m, t->now, &w, &wake));
+    assert_int_equal(wake.ns, MONO_NEVER.ns);
+    th_free(t);
+}
+
+/* 9: answers get lost; every write that arrives has another heartbeat all the same. */
+static void test_heartbeat_without_answers(void **state)
+{
+    (void)state;
+    struct th *t = th_running(16);
+    uint16_t before = 0;
+    t->f.unanswered = 300;
+    for (int i = 0; i < 3000; i++) {
+        if (!th_step(t) || t->last_want.tag != 5)
+            continue;
+        assert_int_not_equal(t->last_want.words[MB_HOST_HEARTBEAT], before);
+        before = t->last_want.words[MB_HOST_HEARTBEAT];
+    }
+    th_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_heartbeat),
+        cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_foreign_host),
+        cmocka_unit_test(test_goodbye),
+        cmocka_unit_test(test_heartbeat_without_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
