@@ -4,8 +4,8 @@
  * 1. Asking a device what it wants costs nothing and binds nobody; only the one chosen is executed.
  * 2. Lower prio first; within one prio whoever was served longest ago, so nobody starves.
  * 3. A unit that fails `breaker_fails` times running is left alone for a growing time; then it is
- *    probed, but never while another device has a divert want. A device that is alone on its bus has
- *    no breaker: it harms nobody, and waiting would only delay its return.
+ *    probed, but never while another device has a divert want. A device that is alone on its bus
+ * has no breaker: it harms nobody, and waiting would only delay its return.
  * 4. A broken link says nothing about units: ERR_LINK moves no breaker, it only pauses the bus. */
 #include "controller/bus.h"
 #include <assert.h>
@@ -132,7 +132,8 @@ static void move_breaker(struct bus *b, struct seat *s, const struct reply *r, s
     }
     if (++s->fails < b->o.breaker_fails || b->n == 1 || b->o.breaker_first_ms == 0)
         return;
-    uint32_t max = s->sorts && b->o.breaker_max_ms > DIVERT_BREAKER_MS ? DIVERT_BREAKER_MS : b->o.breaker_max_ms;
+    uint32_t max = s->sorts && b->o.breaker_max_ms > DIVERT_BREAKER_MS ? DIVERT_BREAKER_MS
+                                                                       : b->o.breaker_max_ms;
     s->open_ms = s->open_ms == 0 ? b->o.breaker_first_ms : s->open_ms * 2;
     if (s->open_ms > max)
         s->open_ms = max;

@@ -1,7 +1,7 @@
-/* Whose turn it is on one serial port or TCP connection. Pure. Priority divert > mailbox > telemetry,
- * oldest first within one; pacing; after a timeout quarantine of the bus (RTU: silence ≥ the longest
- * reply time; TCP: the link reconnects); breaker by (link, unit): a dead unit is probed rarely and
- * never while an item awaits its slot. */
+/* Whose turn it is on one serial port or TCP connection. Pure. Priority divert > mailbox >
+ * telemetry, oldest first within one; pacing; after a timeout quarantine of the bus (RTU: silence ≥
+ * the longest reply time; TCP: the link reconnects); breaker by (link, unit): a dead unit is probed
+ * rarely and never while an item awaits its slot. */
 #pragma once
 #include "controller/device.h"
 
@@ -10,8 +10,8 @@
 struct bus;
 struct bus_options {
     bool serial;
-    uint32_t guard_us;       /* silence between frames; t3.5 or the map's, the longer */
-    uint32_t quarantine_ms;  /* after a timeout on RTU */
+    uint32_t guard_us;      /* silence between frames; t3.5 or the map's, the longer */
+    uint32_t quarantine_ms; /* after a timeout on RTU */
     uint32_t breaker_fails, breaker_first_ms, breaker_max_ms;
 };
 struct bus *bus_new(const struct bus_options *o);
@@ -27,5 +27,6 @@ struct bus_counters {
 void bus_counters(const struct bus *b, struct bus_counters *ret);
 /* The device of that unit lets these words be written. */
 bool bus_may_write(const struct bus *b, uint8_t unit, uint16_t addr, uint16_t n);
-/* Clean stop: from now on only last words are asked for; bus_next then ends with wake MONO_NEVER. */
+/* Clean stop: from now on only last words are asked for; bus_next then ends with wake MONO_NEVER.
+ */
 void bus_goodbye(struct bus *b);

@@ -60,20 +60,28 @@ struct stage {
 static void setup(struct stage *s, bool serial, size_t n)
 {
     memset(s, 0, sizeof(*s));
-    s->b = bus_new(&(struct bus_options){.serial = serial, .guard_us = 4000, .quarantine_ms = 400,
-                                         .breaker_fails = 3, .breaker_first_ms = 500, .breaker_max_ms = 8000});
+    s->b = bus_new(&(struct bus_options){.serial = serial,
+                                         .guard_us = 4000,
+                                         .quarantine_ms = 400,
+                                         .breaker_fails = 3,
+                                         .breaker_first_ms = 500,
+                                         .breaker_max_ms = 8000});
     assert_non_null(s->b);
     s->n = n;
     s->now = (struct mono){1000000000};
     for (size_t i = 0; i < n; i++) {
         s->t[i] = (struct toy){.wants = true, .prio = PRIO_TELEMETRY, .wake = MONO_NEVER};
-        s->t[i].d = (struct device){.name = "toy", .unit = (uint8_t)(i + 1), .want = toy_want, .reply = toy_reply,
+        s->t[i].d = (struct device){.name = "toy",
+                                    .unit = (uint8_t)(i + 1),
+                                    .want = toy_want,
+                                    .reply = toy_reply,
                                     .self = &s->t[i]};
         assert_int_equal(bus_add(s->b, &s->t[i].d), 0);
     }
 }
 
-/* One transaction of 1 ms, or 100 ms when its unit is dead; returns the unit, 0 when nothing is due. */
+/* One transaction of 1 ms, or 100 ms when its unit is dead; returns the unit, 0 when nothing is
+ * due. */
 static uint8_t turn(struct stage *s, struct mono *wake)
 {
     struct want w;
@@ -161,7 +169,8 @@ static void test_silence(void **state)
     bus_free(s.b);
 }
 
-/* A dead unit leaves the others their time, is probed with growing pauses, and is welcome when back. */
+/* A dead unit leaves the others their time, is probed with growing pauses, and is welcome when
+ * back. */
 static void test_dead_unit(void **state)
 {
     (void)state;
@@ -201,7 +210,8 @@ static void test_no_probe_before_divert(void **state)
     bus_free(s.b);
 }
 
-/* A dead sorter that shares its bus is probed every 2 s at least: nobody waits half a minute for it. */
+/* A dead sorter that shares its bus is probed every 2 s at least: nobody waits half a minute for
+ * it. */
 static void test_dead_sorter(void **state)
 {
     (void)state;

@@ -1,8 +1,9 @@
-/* The bus thread: bus_next, link_do, bus_done, wait. Everything between a device's words and its wire
- * happens here, in this order, and nothing else does.
- * Owns: the bus and the link from start to stop, the eventfd that wakes it.
+/* The bus thread: bus_next, link_do, bus_done, wait. Everything between a device's words and its
+ * wire happens here, in this order, and nothing else does. Owns: the bus and the link from start to
+ * stop, the eventfd that wakes it.
  *
- * 1. It waits only in link_do (bounded there) and in wait_until (at most TURN_MS), so `progress` moves.
+ * 1. It waits only in link_do (bounded there) and in wait_until (at most TURN_MS), so `progress`
+ * moves.
  * 2. It waits for absolute times; a wake-up is level-triggered and cannot be lost. */
 #include "controller/busthread.h"
 #include "base/log.h"
@@ -46,10 +47,11 @@ static void say(struct busthread *t, const struct want *w, const struct reply *r
     bool up = link_up(t->link);
     atomic_store_explicit(&t->link_up, up, memory_order_relaxed);
     if (r->rc == ERR_LINK || r->rc == ERR_TIMEOUT || r->rc == ERR_PROTOCOL || r->rc == ERR_ECHO)
-        log_complain(&t->down, "%s: unit %u, function %u: %s", t->name, w->unit, w->fc, err_text(r->rc));
+        log_complain(&t->down, "%s: unit %u, function %u: %s", t->name, w->unit, w->fc,
+                     err_text(r->rc));
     else if (r->rc == ERR_DENIED)
-        log_error("%s: unit %u: write of %u words at %u refused: outside its window", t->name, w->unit, w->n,
-                  w->addr);
+        log_error("%s: unit %u: write of %u words at %u refused: outside its window", t->name,
+                  w->unit, w->n, w->addr);
     else if (t->down.active)
         log_release(&t->down, "%s: answers again", t->name);
 }

@@ -1,4 +1,5 @@
-/* The bus thread: bus_next, link_do, bus_done, wait. Nothing else. One per serial port or connection. */
+/* The bus thread: bus_next, link_do, bus_done, wait. Nothing else. One per serial port or
+ * connection. */
 #pragma once
 #include "controller/bus.h"
 #include "controller/link.h"
@@ -7,7 +8,7 @@ struct busthread;
 /* Starts the thread (named after the bus); b and l are used by it alone from now on. */
 int busthread_start(struct bus *b, struct link *l, const char *name, struct busthread **ret,
                     struct err *e);
-void busthread_wake(struct busthread *t);  /* any thread: a new acknowledgement or order waits */
+void busthread_wake(struct busthread *t); /* any thread: a new acknowledgement or order waits */
 /* Asks for the goodbyes of its devices (bounded to 200 ms), joins, frees. */
 void busthread_stop(struct busthread *t);
 /* Monotonic ns of the last completed turn: the watchdog's view. */

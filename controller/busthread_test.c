@@ -1,5 +1,6 @@
-/* The whole bus thread over a real socket: a line, its link, and a PLC (testplc.h) behind a small TCP
- * server. Items flow, acknowledgements wake it, a cut is survived, the goodbye is the last word. */
+/* The whole bus thread over a real socket: a line, its link, and a PLC (testplc.h) behind a small
+ * TCP server. Items flow, acknowledgements wake it, a cut is survived, the goodbye is the last
+ * word. */
 #include "controller/busthread.h"
 #include "controller/line.h"
 #include "controller/testplc.h"
@@ -138,12 +139,22 @@ static struct site *site_new(void)
     s->orders = ring_new(sizeof(struct order), 64);
     s->news_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     s->plan = (struct plan){.outlet_bad = 4, .outlet_none = 3};
-    struct line_options o = {.no = 1, .name = "l", .unit = 1, .base = TP_B, .map = s->map, .news = s->news,
-                             .orders = s->orders, .news_fd = s->news_fd, .ack = &s->ack, .plan = &s->plan, .session = 5};
+    struct line_options o = {.no = 1,
+                             .name = "l",
+                             .unit = 1,
+                             .base = TP_B,
+                             .map = s->map,
+                             .news = s->news,
+                             .orders = s->orders,
+                             .news_fd = s->news_fd,
+                             .ack = &s->ack,
+                             .plan = &s->plan,
+                             .session = 5};
     assert_int_equal(line_new(&o, &s->line, &e), 0);
     struct link_options lo = {.host = "127.0.0.1", .port = s->port};
     assert_int_equal(link_new(&lo, &s->link, &e), 0);
-    s->bus = bus_new(&(struct bus_options){.breaker_fails = 3, .breaker_first_ms = 500, .breaker_max_ms = 1000});
+    s->bus = bus_new(
+        &(struct bus_options){.breaker_fails = 3, .breaker_first_ms = 500, .breaker_max_ms = 1000});
     struct device d = line_device(s->line);
     assert_int_equal(bus_add(s->bus, &d), 0);
     assert_int_equal(busthread_start(s->bus, s->link, "bus0", &s->thread, &e), 0);
@@ -179,8 +190,9 @@ static void main_turn(struct site *s, int timeout_ms)
             pthread_mutex_lock(&s->lock);
             s->plc.committed_epoch = s->epoch + 1;
             pthread_mutex_unlock(&s->lock);
-            ring_push(s->orders,
-                      &(struct order){.kind = ORDER_EPOCH, .epoch = ++s->epoch, .nonce = news.u.epoch.nonce});
+            ring_push(s->orders, &(struct order){.kind = ORDER_EPOCH,
+                                                 .epoch = ++s->epoch,
+                                                 .nonce = news.u.epoch.nonce});
         }
         if (news.kind == NEWS_ITEM) {
             assert_int_equal(news.u.item.seq, ++s->last_seq);

@@ -7,16 +7,16 @@
 #include "controller/decide.h"
 #include <string.h>
 
-static bool usable(const struct plan *p, const struct decide_state *s, uint8_t outlet, uint32_t blocked,
-                   uint16_t n_outlets)
+static bool usable(const struct plan *p, const struct decide_state *s, uint8_t outlet,
+                   uint32_t blocked, uint16_t n_outlets)
 {
     if (outlet == 0 || outlet > n_outlets || outlet > OUTLETS_MAX || (blocked >> (outlet - 1) & 1))
         return false;
     return p->capacity_mg[outlet] == 0 || s->fill_mg[outlet] < p->capacity_mg[outlet];
 }
 
-void decide_outlet(const struct plan *p, const struct decide_state *s, uint16_t grade, uint32_t blocked,
-                   uint16_t n_outlets, uint16_t *ret_outlet, uint16_t *ret_why)
+void decide_outlet(const struct plan *p, const struct decide_state *s, uint16_t grade,
+                   uint32_t blocked, uint16_t n_outlets, uint16_t *ret_outlet, uint16_t *ret_why)
 {
     *ret_outlet = p->outlet_none;
     *ret_why = WHY_ALL_BLOCKED;

@@ -1,5 +1,5 @@
-/* Grade to outlet by a table: overflow, blocked, full, hold, no run, bad quality; and that counters do
- * what the next decision needs. */
+/* Grade to outlet by a table: overflow, blocked, full, hold, no run, bad quality; and that counters
+ * do what the next decision needs. */
 #include "controller/decide.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,10 +25,15 @@ static int unload(void **state)
     return 0;
 }
 
-/* lu: 1 from 10 mm, 2 from 8 mm, 3 from 4 mm, 4 is reject. Outlet 5 is the default, 4 takes bad ones. */
+/* lu: 1 from 10 mm, 2 from 8 mm, 3 from 4 mm, 4 is reject. Outlet 5 is the default, 4 takes bad
+ * ones. */
 static struct plan plan_of_lu(void)
 {
-    struct plan p = {.run = 1, .rule = 1, .rules = crop_ruleset(crop, "lu"), .outlet_bad = 4, .outlet_none = 5,
+    struct plan p = {.run = 1,
+                     .rule = 1,
+                     .rules = crop_ruleset(crop, "lu"),
+                     .outlet_bad = 4,
+                     .outlet_none = 5,
                      .choices = {[1] = {1, 2}, [2] = {2}, [3] = {3, 2, 1}, [4] = {4}}};
     assert_non_null(p.rules);
     p.capacity_mg[2] = 1000 * G;
@@ -44,7 +49,8 @@ static struct measures root(int64_t dia_um, uint32_t defects)
     return m;
 }
 
-#define OUT(k) (1u << ((k) - 1))
+#define OUT(k) (1u << ((k)-1))
+/* clang-format off */
 static const struct {
     const char *what;
     int64_t dia_um;
@@ -70,6 +76,7 @@ static const struct {
     {"no run", 11 * MM, 0, 0, 5, 0, false, true, false, 0, 5, WHY_NO_RUN},
     {"all blocked", 11 * MM, 0, 0xFFFF, 5, 0, false, false, false, 1, 5, WHY_ALL_BLOCKED},
 };
+/* clang-format on */
 
 static void test_table(void **state)
 {
@@ -87,8 +94,10 @@ static void test_table(void **state)
         if (table[i].bad)
             m.quality[MEASURE_WEIGHT] = QUALITY_BAD;
         decide_item(&p, &s, &m, table[i].blocked, table[i].n_outlets, &d);
-        if (d.grade != table[i].grade || d.outlet != table[i].outlet || d.outlet_why != table[i].outlet_why)
-            fail_msg("%s: grade %u outlet %u why %u", table[i].what, d.grade, d.outlet, d.outlet_why);
+        if (d.grade != table[i].grade || d.outlet != table[i].outlet ||
+            d.outlet_why != table[i].outlet_why)
+            fail_msg("%s: grade %u outlet %u why %u", table[i].what, d.grade, d.outlet,
+                     d.outlet_why);
     }
 }
 

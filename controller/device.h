@@ -1,5 +1,6 @@
-/* Every device on a bus is a pure machine: want(now) says what it next asks of its bus, reply(…) takes
- * the answer. Words, addresses and times go in and out; no I/O, no clock, no allocation. Bus thread. */
+/* Every device on a bus is a pure machine: want(now) says what it next asks of its bus, reply(…)
+ * takes the answer. Words, addresses and times go in and out; no I/O, no clock, no allocation. Bus
+ * thread. */
 #pragma once
 #include "base/clock.h"
 #include "base/err.h"
@@ -8,19 +9,20 @@
 
 enum prio { PRIO_DIVERT, PRIO_MAILBOX, PRIO_TELEMETRY }; /* lower goes first */
 
-/* One Modbus transaction. fc 3, 4: read n words at addr. fc 16: write n words. fc 23: write wn words at
- * waddr, then read n words at addr. */
+/* One Modbus transaction. fc 3, 4: read n words at addr. fc 16: write n words. fc 23: write wn
+ * words at waddr, then read n words at addr. */
 struct want {
     enum prio prio;
     uint8_t unit, fc;
     uint16_t addr, n, waddr, wn;
-    uint16_t words[123];   /* what is written */
-    uint32_t timeout_ms;   /* for this answer */
-    uint16_t tag;          /* the device's own, comes back untouched */
+    uint16_t words[123]; /* what is written */
+    uint32_t timeout_ms; /* for this answer */
+    uint16_t tag;        /* the device's own, comes back untouched */
 };
-/* rc: 0; ERR_EXCEPTION (exception holds the code; the link is fine); ERR_TIMEOUT; ERR_LINK; ERR_ECHO
- * (the device confirmed something else than what was written: not confirmed); ERR_PROTOCOL (what came
- * is no answer to this request); ERR_DENIED (a write outside the device's window: never sent). */
+/* rc: 0; ERR_EXCEPTION (exception holds the code; the link is fine); ERR_TIMEOUT; ERR_LINK;
+ * ERR_ECHO (the device confirmed something else than what was written: not confirmed); ERR_PROTOCOL
+ * (what came is no answer to this request); ERR_DENIED (a write outside the device's window: never
+ * sent). */
 struct reply {
     int rc;
     uint8_t exception;

@@ -63,7 +63,8 @@ static void reply(void *self, const struct want *w, const struct reply *r, struc
 
 struct device drive_device(struct drive *d)
 {
-    return (struct device){.name = d->name, .unit = d->image.unit, .want = want, .reply = reply, .self = d};
+    return (struct device){
+        .name = d->name, .unit = d->image.unit, .want = want, .reply = reply, .self = d};
 }
 
 void drive_get(const struct drive *d, struct drive_view *ret)

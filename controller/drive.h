@@ -1,5 +1,6 @@
-/* A drive behind a register map, read only: running, fault, speed, current. Device of a bus; pure apart
- * from its snapshot. Bus thread, except drive_get (any thread). Nothing here can start or stop it. */
+/* A drive behind a register map, read only: running, fault, speed, current. Device of a bus; pure
+ * apart from its snapshot. Bus thread, except drive_get (any thread). Nothing here can start or
+ * stop it. */
 #pragma once
 #include "controller/device.h"
 #include "plc-maps/map.h"

@@ -1,5 +1,5 @@
-/* Modbus PDUs of the four functions that lotline uses: 3 and 4 read, 16 writes, 23 writes then reads.
- * Pure. A reply is accepted only when every byte of it answers the request. */
+/* Modbus PDUs of the four functions that lotline uses: 3 and 4 read, 16 writes, 23 writes then
+ * reads. Pure. A reply is accepted only when every byte of it answers the request. */
 #pragma once
 #include "controller/device.h"
 #include <stddef.h>
@@ -11,5 +11,6 @@ size_t frame_request(const struct want *w, uint8_t ret_pdu[FRAME_PDU_MAX]);
 /* How many bytes the normal answer has, from the function code on. */
 size_t frame_reply_size(const struct want *w);
 /* Takes an answer from the function code on: 0 fills ret->n and ret->words; ERR_EXCEPTION fills
- * ret->exception; ERR_ECHO: FC16 confirmed another address or quantity; ERR_PROTOCOL: no answer to w. */
+ * ret->exception; ERR_ECHO: FC16 confirmed another address or quantity; ERR_PROTOCOL: no answer to
+ * w. */
 int frame_reply(const struct want *w, const uint8_t *pdu, size_t n, struct reply *ret);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 /* Modbus Application Protocol V1.1b3, the examples of 6.3, 6.12 and 6.17. */
+/* clang-format off */
 static const struct {
     struct want w;
     uint8_t request[32];
@@ -23,6 +24,7 @@ static const struct {
      {23, 0, 3, 0, 6, 0, 14, 0, 3, 6, 0, 255, 0, 255, 0, 255}, 16,
      {23, 12, 0, 254, 10, 205, 0, 1, 0, 3, 0, 13, 0, 255}, 14, {254, 0xACD, 1, 3, 13, 255}},
 };
+/* clang-format on */
 #define N (sizeof(vectors) / sizeof(vectors[0]))
 
 static void test_vectors(void **state)
@@ -54,7 +56,8 @@ static void test_altered(void **state)
                 p[at] = (uint8_t)v;
                 int rc = frame_reply(&vectors[i].w, p, vectors[i].reply_n, &r);
                 assert_true((rc == 0) == (v == vectors[i].reply[at]));
-                assert_true(rc == 0 || rc == ERR_PROTOCOL || (rc == ERR_ECHO && vectors[i].w.fc == 16 && at > 0));
+                assert_true(rc == 0 || rc == ERR_PROTOCOL ||
+                            (rc == ERR_ECHO && vectors[i].w.fc == 16 && at > 0));
             }
         }
     }
@@ -94,8 +97,9 @@ static void test_largest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),    cmocka_unit_test(test_altered), cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_exceptions), cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_vectors), cmocka_unit_test(test_altered),
+        cmocka_unit_test(test_lengths), cmocka_unit_test(test_exceptions),
+        cmocka_unit_test(test_largest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

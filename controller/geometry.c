@@ -1,5 +1,6 @@
 /* Deadline of a line against its belt. Pure.
- * The worst case is counted, not the usual one: a line that only usually decides in time is refused. */
+ * The worst case is counted, not the usual one: a line that only usually decides in time is
+ * refused. */
 #include "controller/geometry.h"
 #include "plc-maps/mailbox_layout.h"
 
@@ -42,7 +43,8 @@ int geometry_check(const struct geometry *g, struct err *e)
         return 0;
     int64_t mm = (missing * g->belt_um_per_s + 999999) / 1000000;
     return err_set(e, ERR_RANGE,
-                   "cannot decide in time: the belt gives %lld ms, deciding may take %lld ms; %lld ms are missing: move "
+                   "cannot decide in time: the belt gives %lld ms, deciding may take %lld ms; %lld "
+                   "ms are missing: move "
                    "the first gate %lld mm away, slow the belt down, or take a faster link",
                    (long long)have, (long long)need, (long long)missing, (long long)mm);
 }

@@ -1,6 +1,7 @@
-/* Can a line decide before the item is at the gate? Pure arithmetic of the configuration: worst time
- * from posting to a slot that the PLC sees, against the time that the belt gives. Sources of the times:
- * Modbus over serial line V1.02 (11 bits a character, 3.5 characters of silence), the map's link. */
+/* Can a line decide before the item is at the gate? Pure arithmetic of the configuration: worst
+ * time from posting to a slot that the PLC sees, against the time that the belt gives. Sources of
+ * the times: Modbus over serial line V1.02 (11 bits a character, 3.5 characters of silence), the
+ * map's link. */
 #pragma once
 #include "base/err.h"
 #include "plc-maps/map.h"
@@ -11,12 +12,13 @@ struct geometry {
     uint32_t poll_ms;
     int64_t belt_um_per_s, distance_um; /* measuring point to the first gate */
     uint32_t lead_ms;                   /* of the actuator */
-    /* How long another unit of the same bus can hold it when it is dead: its timeout, and on a serial
-     * port the quarantine behind it (twice that timeout). 0: the line is alone on its bus. */
+    /* How long another unit of the same bus can hold it when it is dead: its timeout, and on a
+     * serial port the quarantine behind it (twice that timeout). 0: the line is alone on its bus.
+     */
     uint32_t neighbour_ms;
 };
-/* Worst milliseconds: a poll just missed, header, record, slot, each with the device's turnaround, host
- * words in between, one scan. */
+/* Worst milliseconds: a poll just missed, header, record, slot, each with the device's turnaround,
+ * host words in between, one scan. */
 int64_t geometry_worst_ms(const struct geometry *g);
 int64_t geometry_have_ms(const struct geometry *g);
 /* 0, or ERR_RANGE naming the missing milliseconds and millimetres. */

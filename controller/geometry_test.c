@@ -5,14 +5,17 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const struct map_link plc = {.max_read = 112, .max_write = 120, .timeout_ms = 200, .turnaround_ms = 10};
+static const struct map_link plc = {
+    .max_read = 112, .max_write = 120, .timeout_ms = 200, .turnaround_ms = 10};
 
 static struct geometry tcp_line(void)
 {
-    return (struct geometry){.link = &plc, .poll_ms = 5, .belt_um_per_s = 500000, .distance_um = 150000, .lead_ms = 30};
+    return (struct geometry){
+        .link = &plc, .poll_ms = 5, .belt_um_per_s = 500000, .distance_um = 150000, .lead_ms = 30};
 }
 
-/* TCP: poll 5, five transactions of 10 + 5, one scan of 20 = 100 ms; 150 mm at 0.5 m/s less 30 = 270 ms. */
+/* TCP: poll 5, five transactions of 10 + 5, one scan of 20 = 100 ms; 150 mm at 0.5 m/s less 30 =
+ * 270 ms. */
 static void test_tcp(void **state)
 {
     (void)state;
@@ -29,8 +32,8 @@ static void test_tcp(void **state)
     assert_non_null(strstr(e.text, "1 mm away"));
 }
 
-/* RTU at 19200 baud, 11 bits: 573 us a character. Header 8 + 71 bytes read with 33 words = 79, record
- * 45, slot 25, host 49; silence 2 x 2.005 ms and 10 ms of the device each. */
+/* RTU at 19200 baud, 11 bits: 573 us a character. Header 8 + 71 bytes read with 33 words = 79,
+ * record 45, slot 25, host 49; silence 2 x 2.005 ms and 10 ms of the device each. */
 static void test_rtu(void **state)
 {
     (void)state;

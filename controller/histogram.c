@@ -1,5 +1,5 @@
-/* Fixed buckets: 4 × octave + the next two bits, so a value is known to a quarter of its octave. Old
- * values fade: everything is halved when the sum reaches FADE_AT. Pure. */
+/* Fixed buckets: 4 × octave + the next two bits, so a value is known to a quarter of its octave.
+ * Old values fade: everything is halved when the sum reaches FADE_AT. Pure. */
 #include "controller/histogram.h"
 
 enum { FADE_AT = 1 << 16 };

@@ -1,10 +1,11 @@
 /* The polled image of a register device. Pure.
- * 1. A reading is made of one complete round only; an error ends the round, so that no old word stands
- *    beside a new one. */
+ * 1. A reading is made of one complete round only; an error ends the round, so that no old word
+ * stands beside a new one. */
 #include "controller/image.h"
 #include <string.h>
 
-int image_init(struct image *m, const struct map *map, uint8_t unit, uint32_t period_ms, struct err *e)
+int image_init(struct image *m, const struct map *map, uint8_t unit, uint32_t period_ms,
+               struct err *e)
 {
     *m = (struct image){.map = map, .unit = unit, .period_ms = period_ms};
     m->n_plan = map_plan(map, &m->plan);

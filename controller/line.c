@@ -2,10 +2,10 @@
  * except line_new, line_free (main, while no bus runs) and line_status_get (any thread).
  * Owns: the machine, the decided items that wait to be handed over, the running counters.
  *
- * 1. Nothing here blocks: without room in the news ring items wait (at most RING_N), and the machine
- *    reads no outcomes.
- * 2. `now` counts every decided item, `handed` those handed over; when a batch is thrown away the first
- *    starts again from the second.
+ * 1. Nothing here blocks: without room in the news ring items wait (at most RING_N), and the
+ * machine reads no outcomes.
+ * 2. `now` counts every decided item, `handed` those handed over; when a batch is thrown away the
+ * first starts again from the second.
  * 3. Main is woken only when no record or slot is waited for: its wake-up must not cost a deadline.
  * way: 7/12 line to ring */
 #include "controller/line.h"
@@ -56,27 +56,29 @@ static void push(struct line *l, struct news *n)
 static int32_t value_of(const struct measures *m, enum measure_id id)
 {
     int64_t v = m->value[id];
-    return m->quality[id] == QUALITY_GOOD && v > INT32_MIN && v <= INT32_MAX ? (int32_t)v : ITEM_NO_VALUE;
+    return m->quality[id] == QUALITY_GOOD && v > INT32_MIN && v <= INT32_MAX ? (int32_t)v
+                                                                             : ITEM_NO_VALUE;
 }
 
 static void fill_row(struct line *l, const struct mailbox_item *it, const struct measures *m)
 {
-    *row_of(l, it->seq) = (struct item){
-        .line = l->o.no,
-        .epoch = it->epoch,
-        .seq = it->seq,
-        .run = l->plan->run,
-        .rule = l->plan->rule,
-        .net_mg = m->quality[MEASURE_WEIGHT] == QUALITY_GOOD ? m->value[MEASURE_WEIGHT] : ITEM_NO_MG,
-        .dia_um = value_of(m, MEASURE_HEAD_DIAMETER),
-        .mid_um = value_of(m, MEASURE_MID_DIAMETER),
-        .len_um = value_of(m, MEASURE_LENGTH),
-        .bow_ppm = value_of(m, MEASURE_BOW),
-        .defects = m->defects,
-        .flags = it->record.flags,
-        .lane = it->record.lane,
-        .recovered = it->adopted,
-        .at = wall_now()};
+    *row_of(l, it->seq) = (struct item){.line = l->o.no,
+                                        .epoch = it->epoch,
+                                        .seq = it->seq,
+                                        .run = l->plan->run,
+                                        .rule = l->plan->rule,
+                                        .net_mg = m->quality[MEASURE_WEIGHT] == QUALITY_GOOD
+                                                      ? m->value[MEASURE_WEIGHT]
+                                                      : ITEM_NO_MG,
+                                        .dia_um = value_of(m, MEASURE_HEAD_DIAMETER),
+                                        .mid_um = value_of(m, MEASURE_MID_DIAMETER),
+                                        .len_um = value_of(m, MEASURE_LENGTH),
+                                        .bow_ppm = value_of(m, MEASURE_BOW),
+                                        .defects = m->defects,
+                                        .flags = it->record.flags,
+                                        .lane = it->record.lane,
+                                        .recovered = it->adopted,
+                                        .at = wall_now()};
     memcpy(row_of(l, it->seq)->words, it->words, sizeof(uint16_t) * ITEM_WORDS);
 }
 
@@ -173,14 +175,15 @@ static void on_news(void *self, const struct news *n)
 
 /* ---- orders ---- */
 
-/* The fill of a box is a fact of the floor, not of a plan: it runs on; so does the tally of a run whose
- * plan is only renewed. */
+/* The fill of a box is a fact of the floor, not of a plan: it runs on; so does the tally of a run
+ * whose plan is only renewed. */
 static void take_plan(struct line *l, const struct plan *p)
 {
     struct mailbox_view v;
     mailbox_view(l->box, mono_now(), &v);
-    struct news n = {.kind = NEWS_PLAN_EFFECTIVE,
-                     .u.plan = {.plan = p, .former = l->plan, .epoch = v.epoch, .seq = v.decided + 1}};
+    struct news n = {
+        .kind = NEWS_PLAN_EFFECTIVE,
+        .u.plan = {.plan = p, .former = l->plan, .epoch = v.epoch, .seq = v.decided + 1}};
     if (p->run != l->plan->run || p->rule != l->plan->rule)
         l->now.tally = l->handed.tally = p->tally;
     l->plan = p;
@@ -274,7 +277,8 @@ static bool line_want(void *self, struct mono now, struct want *ret, struct mono
     struct line *l = self;
     take_orders(l);
     bool got = mailbox_want(l->box, now, ret, ret_wake);
-    if (got && ret->prio == PRIO_DIVERT && !mono_reached(now, mono_add_ms(l->status_due, STATUS_MS)))
+    if (got && ret->prio == PRIO_DIVERT &&
+        !mono_reached(now, mono_add_ms(l->status_due, STATUS_MS)))
         return true;
     wake_main(l); /* invariant 3 */
     if (mono_reached(now, l->status_due)) {
@@ -326,7 +330,8 @@ static int check_map(const struct line_options *o, struct err *e)
     if (!map_mailbox(o->map))
         return err_set(e, ERR_RANGE, "line %s: map %s is no mailbox", o->name, map_id(o->map));
     if (k->max_read < MB_HDR_WORDS + o->serial || k->max_write < MB_HOST_WORDS)
-        return err_set(e, ERR_RANGE, "line %s: map %s: a request must hold %d words read, %d written", o->name,
+        return err_set(e, ERR_RANGE,
+                       "line %s: map %s: a request must hold %d words read, %d written", o->name,
                        map_id(o->map), MB_HDR_WORDS + o->serial, MB_HOST_WORDS);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* A line between a PLC (testplc.h) and its rings: rows as the record gets them, plans, boxes, feed-stop,
- * status, a full news ring. Maps and crops are the shipped ones. */
+/* A line between a PLC (testplc.h) and its rings: rows as the record gets them, plans, boxes,
+ * feed-stop, status, a full news ring. Maps and crops are the shipped ones. */
 #include "controller/line.h"
 #include "base/crc.h"
 #include "controller/testplc.h"
@@ -60,8 +60,17 @@ static struct rig *rig_new(uint32_t run, size_t news)
     r->orders = ring_new(sizeof(struct order), 64);
     r->plan[0] = a_plan(run);
     r->now = r->scan = (struct mono){1000000000};
-    struct line_options o = {.no = 7, .name = "north", .unit = 1, .base = TP_B, .map = map, .news = r->news,
-                             .orders = r->orders, .news_fd = -1, .ack = &r->ack, .plan = &r->plan[0], .session = 99};
+    struct line_options o = {.no = 7,
+                             .name = "north",
+                             .unit = 1,
+                             .base = TP_B,
+                             .map = map,
+                             .news = r->news,
+                             .orders = r->orders,
+                             .news_fd = -1,
+                             .ack = &r->ack,
+                             .plan = &r->plan[0],
+                             .session = 99};
     assert_int_equal(line_new(&o, &r->l, &e), 0);
     r->d = line_device(r->l);
     return r;
@@ -105,7 +114,9 @@ static void take(struct rig *r)
         r->last[n.kind] = n;
         r->count[n.kind]++;
         if (n.kind == NEWS_EPOCH_WANTED)
-            ring_push(r->orders, &(struct order){.kind = ORDER_EPOCH, .epoch = ++r->epoch, .nonce = n.u.epoch.nonce});
+            ring_push(r->orders, &(struct order){.kind = ORDER_EPOCH,
+                                                 .epoch = ++r->epoch,
+                                                 .nonce = n.u.epoch.nonce});
         if (n.kind != NEWS_ITEM)
             continue;
         r->items[n.u.item.seq % 64] = n.u.item;
@@ -169,7 +180,7 @@ static void test_rows(void **state)
     assert_int_equal(s.outlet_fill_mg[a->outlet], 30000);
     assert_int_equal(s.grade_items[a->grade], 1);
     assert_true(s.slot_p50_us >= 400 && s.slot_p99_us < 1000); /* record and slot, 200 us each */
-    assert_int_equal(r->plc.oldest, 3); /* acknowledged */
+    assert_int_equal(r->plc.oldest, 3);                        /* acknowledged */
     rig_free(r);
 }
 
@@ -304,7 +315,8 @@ static void test_full_ring(void **state)
         if (i % 10 == 0)
             posted += tp_post(&r->plc, MB_UNIT_G);
     }
-    assert_true(posted > 0 && tp_full(&r->plc)); /* nothing is acknowledged, so infeed is inhibited */
+    assert_true(posted > 0 &&
+                tp_full(&r->plc)); /* nothing is acknowledged, so infeed is inhibited */
     assert_int_equal(tp_item(&r->plc, posted)->first_outlet != 0, true);
     run_ms(r, 500);
     assert_int_equal(r->count[NEWS_ITEM], posted);
@@ -348,17 +360,19 @@ static void test_goodbye(void **state)
     assert_int_equal(h.session, 0);
     assert_false(r->d.may_write(r->d.self, (uint16_t)(r->plc.host - 1), 1));
     assert_true(r->d.may_write(r->d.self, (uint16_t)r->plc.host, MB_HOST_WORDS));
-    assert_false(r->d.may_write(r->d.self, (uint16_t)r->plc.host, MB_HOST_WORDS + 1)); /* not both */
+    assert_false(
+        r->d.may_write(r->d.self, (uint16_t)r->plc.host, MB_HOST_WORDS + 1)); /* not both */
     rig_free(r);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),      cmocka_unit_test(test_no_run),     cmocka_unit_test(test_bad_unit),
-        cmocka_unit_test(test_plan),      cmocka_unit_test(test_box),        cmocka_unit_test(test_feed_stop),
-        cmocka_unit_test(test_table_mode), cmocka_unit_test(test_full_ring), cmocka_unit_test(test_thrown),
-        cmocka_unit_test(test_goodbye),
+        cmocka_unit_test(test_rows),       cmocka_unit_test(test_no_run),
+        cmocka_unit_test(test_bad_unit),   cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_box),        cmocka_unit_test(test_feed_stop),
+        cmocka_unit_test(test_table_mode), cmocka_unit_test(test_full_ring),
+        cmocka_unit_test(test_thrown),     cmocka_unit_test(test_goodbye),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

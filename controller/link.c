@@ -1,15 +1,17 @@
 /* One Modbus connection, TCP or RTU, over libmodbus 3.1.6; the only file that knows modbus.h.
- * Thread: the bus thread that owns it. Owns: the libmodbus context, its descriptor, the port's lock.
+ * Thread: the bus thread that owns it. Owns: the libmodbus context, its descriptor, the port's
+ * lock.
  *
- * libmodbus connects, keeps the serial port, adds and checks the RTU's CRC and deframes with one hard
- * deadline (byte timeout 0, no recovery mode). It is not asked to judge: it accepts TCP answers with a
- * wrong unit, protocol or length and FC16 answers with a wrong address, and its raw requests carry
- * transaction 0. So the MBAP header is ours, both ways, and frame.c compares what follows it.
+ * libmodbus connects, keeps the serial port, adds and checks the RTU's CRC and deframes with one
+ * hard deadline (byte timeout 0, no recovery mode). It is not asked to judge: it accepts TCP
+ * answers with a wrong unit, protocol or length and FC16 answers with a wrong address, and its raw
+ * requests carry transaction 0. So the MBAP header is ours, both ways, and frame.c compares what
+ * follows it.
  *
  * 1. A reply counts only if transaction, protocol, length, unit and PDU are those of the request.
- * 2. On TCP every failure but an exception closes the connection with a reset: no late reply can reach
- *    a later request, and no unsent write can burst out after the cable is plugged in again. Whole
- *    repeats of earlier transactions are passed over.
+ * 2. On TCP every failure but an exception closes the connection with a reset: no late reply can
+ * reach a later request, and no unsent write can burst out after the cable is plugged in again.
+ * Whole repeats of earlier transactions are passed over.
  * 3. On RTU a failure makes the line dirty: nothing is sent before it has been drained to silence.
  *    Only a port that is gone is closed.
  * 4. No call outlasts its deadline; connecting has a deadline of its own, CONNECT_MS.
@@ -85,7 +87,8 @@ int link_new(const struct link_options *o, struct link **ret, struct err *e)
     return 0;
 }
 
-void link_guard(struct link *l, bool (*may)(void *ctx, uint8_t unit, uint16_t addr, uint16_t n), void *ctx)
+void link_guard(struct link *l, bool (*may)(void *ctx, uint8_t unit, uint16_t addr, uint16_t n),
+                void *ctx)
 {
     l->may = may;
     l->may_ctx = ctx;
@@ -139,7 +142,8 @@ static void set_timeout(struct link *l, int64_t ns)
 {
     if (ns < 1000)
         ns = 1000;
-    modbus_set_response_timeout(l->mb, (uint32_t)(ns / 1000000000), (uint32_t)(ns % 1000000000 / 1000));
+    modbus_set_response_timeout(l->mb, (uint32_t)(ns / 1000000000),
+                                (uint32_t)(ns % 1000000000 / 1000));
 }
 
 static void tune_socket(int fd, uint32_t timeout_ms)
@@ -213,8 +217,8 @@ static int tcp_send(struct link *l, const struct want *w)
 }
 
 /* One whole frame before `until`: 0 and its transaction, or an error. */
-static int tcp_receive(struct link *l, struct mono until, uint8_t adu[MODBUS_TCP_MAX_ADU_LENGTH], size_t *ret_n,
-                       uint16_t *ret_tid)
+static int tcp_receive(struct link *l, struct mono until, uint8_t adu[MODBUS_TCP_MAX_ADU_LENGTH],
+                       size_t *ret_n, uint16_t *ret_tid)
 {
     set_timeout(l, mono_since_ns(until, mono_now()));
     int n = modbus_receive_confirmation(l->mb, adu);
@@ -237,7 +241,8 @@ static int tcp_do(struct link *l, const struct want *w, struct reply *ret)
         uint16_t tid;
         rc = tcp_receive(l, until, adu, &n, &tid);
         if (rc == 0 && tid == l->tid) /* invariant 1 */
-            return adu[MBAP - 1] == w->unit ? frame_reply(w, adu + MBAP, n - MBAP, ret) : ERR_PROTOCOL;
+            return adu[MBAP - 1] == w->unit ? frame_reply(w, adu + MBAP, n - MBAP, ret)
+                                            : ERR_PROTOCOL;
         if (rc == 0 && (uint16_t)(l->tid - tid) >= l->sent_n)
             rc = ERR_PROTOCOL; /* never sent on this connection */
         if (rc == 0 && mono_reached(mono_now(), until))
@@ -253,8 +258,8 @@ static int64_t chars_ns(const struct link *l, size_t n)
     return (int64_t)n * 11 * 1000000000 / (l->o.baud ? l->o.baud : 9600);
 }
 
-/* Invariant 3. Reads until nothing came for four times t3.5, at least 20 ms: 0, ERR_TIMEOUT while it
- * goes on talking, ERR_LINK when the port is gone. */
+/* Invariant 3. Reads until nothing came for four times t3.5, at least 20 ms: 0, ERR_TIMEOUT while
+ * it goes on talking, ERR_LINK when the port is gone. */
 static int drain(struct link *l)
 {
     uint8_t junk[256];

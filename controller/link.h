@@ -1,7 +1,7 @@
 /* One Modbus connection, TCP or RTU, over libmodbus; the only file that knows modbus.h. Never late:
  * every call ends by its deadline. Never wrong about an echo: FC16 and FC23 answers are compared.
- * No recovery modes; on any error but an exception the connection is closed and reopened with backoff
- * (100 ms … 1 s, jittered), on RTU the line is drained. Owned by one bus thread. */
+ * No recovery modes; on any error but an exception the connection is closed and reopened with
+ * backoff (100 ms … 1 s, jittered), on RTU the line is drained. Owned by one bus thread. */
 #pragma once
 #include "controller/device.h"
 
@@ -14,13 +14,15 @@ struct link_options {
     char parity; /* N, E, O */
     uint8_t stop_bits;
 };
-int link_new(const struct link_options *o, struct link **ret, struct err *e); /* opens nothing yet */
+int link_new(const struct link_options *o, struct link **ret,
+             struct err *e); /* opens nothing yet */
 void link_free(struct link *l);
 /* The closed window: a write goes out only when `may` agrees; without a guard none goes out. */
-void link_guard(struct link *l, bool (*may)(void *ctx, uint8_t unit, uint16_t addr, uint16_t n), void *ctx);
-/* Executes one transaction, connecting first when needed and due (at most 300 ms more). ret->rc as in
- * device.h; ERR_LINK while the backoff runs (returns at once). The deadline is w->timeout_ms after the
- * call, on RTU plus the time of both frames on the wire. Serial ports are taken with flock and
- * TIOCEXCL. */
+void link_guard(struct link *l, bool (*may)(void *ctx, uint8_t unit, uint16_t addr, uint16_t n),
+                void *ctx);
+/* Executes one transaction, connecting first when needed and due (at most 300 ms more). ret->rc as
+ * in device.h; ERR_LINK while the backoff runs (returns at once). The deadline is w->timeout_ms
+ * after the call, on RTU plus the time of both frames on the wire. Serial ports are taken with
+ * flock and TIOCEXCL. */
 void link_do(struct link *l, const struct want *w, struct reply *ret);
 bool link_up(const struct link *l);

@@ -1,9 +1,9 @@
 /* The host's side of item mailbox v1 (MAILBOX.md): a pure exactly-once machine. It says what to ask
- * the PLC next, takes the answers, asks its owner for each item's outlet, and hands items, outcomes and
- * gaps over in order, once each. No clock, no I/O, no allocation after mailbox_new. Bus thread.
+ * the PLC next, takes the answers, asks its owner for each item's outlet, and hands items, outcomes
+ * and gaps over in order, once each. No clock, no I/O, no allocation after mailbox_new. Bus thread.
  *
- * An item's way: shown by a header → record read → owner decides → slot written → a later header shows
- * the same epoch → handed over → committed (mailbox_committed) → acknowledged. */
+ * An item's way: shown by a header → record read → owner decides → slot written → a later header
+ * shows the same epoch → handed over → committed (mailbox_committed) → acknowledged. */
 #pragma once
 #include "controller/device.h"
 #include "controller/news.h"
@@ -22,12 +22,13 @@ struct mailbox_item {
     enum mailbox_quality quality;
     const uint16_t *words;
     struct mb_item record;
-    bool table_mode;       /* nothing is decided: outlet 0 */
-    bool adopted;          /* its slot stood there already, with this outlet */
+    bool table_mode; /* nothing is decided: outlet 0 */
+    bool adopted;    /* its slot stood there already, with this outlet */
     uint16_t outlet;
     const struct mb_header *header;
 };
-/* What the owner provides. All are called from within mailbox_reply, mailbox_want or mailbox_order. */
+/* What the owner provides. All are called from within mailbox_reply, mailbox_want or mailbox_order.
+ */
 struct mailbox_owner {
     /* How many news and items can be handed over now. */
     size_t (*room)(void *self);
@@ -39,18 +40,19 @@ struct mailbox_owner {
     void (*thrown)(void *self);
     /* Its slot is confirmed, so long after the header that showed the item. */
     void (*slotted)(void *self, uint32_t seq, int64_t ns);
-    /* NEWS_OUTCOME, _GAP, _EPOCH_*, _QUARANTINE*, _ALARM, _HELD_GONE; line and at are the owner's. */
+    /* NEWS_OUTCOME, _GAP, _EPOCH_*, _QUARANTINE*, _ALARM, _HELD_GONE; line and at are the owner's.
+     */
     void (*news)(void *self, const struct news *n);
     void *self;
 };
 struct mailbox_options {
     uint8_t unit;
-    uint16_t base, host;   /* host 0: B + 32 + 24 × RING_N */
+    uint16_t base, host; /* host 0: B + 32 + 24 × RING_N */
     uint32_t poll_ms;
-    bool serial;           /* whole headers are read with 33 words */
+    bool serial; /* whole headers are read with 33 words */
     struct map_link link;
     struct map_mailbox map;
-    uint16_t session;      /* not 0 */
+    uint16_t session; /* not 0 */
     struct item_line_state state;
     struct mailbox_owner owner;
 };
@@ -66,8 +68,10 @@ void mailbox_reply(struct mailbox *m, const struct want *w, const struct reply *
 /* Durably committed; lower or foreign positions change nothing. */
 void mailbox_committed(struct mailbox *m, uint32_t epoch, uint32_t seq);
 void mailbox_committed_out(struct mailbox *m, uint32_t epoch, uint32_t out);
-void mailbox_order_epoch(struct mailbox *m, uint32_t epoch, uint32_t nonce); /* committed: propose it */
-/* The unknown epoch stands in the record, committed up to seq and out (both 0 when it is new there). */
+void mailbox_order_epoch(struct mailbox *m, uint32_t epoch,
+                         uint32_t nonce); /* committed: propose it */
+/* The unknown epoch stands in the record, committed up to seq and out (both 0 when it is new
+ * there). */
 void mailbox_order_open(struct mailbox *m, uint32_t epoch, uint32_t seq, uint32_t out);
 void mailbox_feed_stop(struct mailbox *m, bool on);
 void mailbox_goodbye(struct mailbox *m); /* HOST_SESSION 0 is the last want */

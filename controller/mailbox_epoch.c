@@ -53,7 +53,8 @@ bool epoch_steady(const struct mailbox *m, enum event ev, const struct mb_header
     switch (m->phase) {
     case BLIND: return false;
     case UNASSIGNED: return ev == EV_ZERO && h->boot_nonce == m->nonce;
-    case OPENING: return ev == EV_UNKNOWN && h->epoch == m->told_epoch && h->boot_nonce == m->told_nonce;
+    case OPENING:
+        return ev == EV_UNKNOWN && h->epoch == m->told_epoch && h->boot_nonce == m->told_nonce;
     case CHECKING:
     case ADOPTING:
     case RUNNING: return ev == EV_SAME;
@@ -219,12 +220,14 @@ static void quarantine(struct mailbox *m, const char *code, const char *text, ui
 static void conflict(struct mailbox *m, const struct mb_header *h, struct mono now)
 {
     (void)now;
-    quarantine(m, "epoch-conflict",
-               "The PLC is behind what is recorded: clear its mailbox by hand (EPOCH 0), then go on", h->head_seq);
+    quarantine(
+        m, "epoch-conflict",
+        "The PLC is behind what is recorded: clear its mailbox by hand (EPOCH 0), then go on",
+        h->head_seq);
 }
 
-/* Committed earlier (an epoch that comes back from a copy) or opened just now; outcomes that are out of
- * reach are a gap. */
+/* Committed earlier (an epoch that comes back from a copy) or opened just now; outcomes that are
+ * out of reach are a gap. */
 static void open_unknown(struct mailbox *m, const struct mb_header *h, struct mono now)
 {
     if (went_back(h->head_seq, m->rec.seq) || went_back(h->out_head, m->rec.out)) {
@@ -279,11 +282,13 @@ static void differs(struct mailbox *m, const struct mb_header *h, struct mono no
 {
     (void)now;
     quarantine(m, "record-differs",
-               "The PLC holds other items under recorded numbers: clear its mailbox by hand (EPOCH 0), then go on",
+               "The PLC holds other items under recorded numbers: clear its mailbox by hand (EPOCH "
+               "0), then go on",
                h->oldest_seq);
 }
 
 /* No holes. Headers first, then orders, then what reading brought. */
+/* clang-format off */
 static action *const table[PHASES][EVENTS] = {
     /*               ZERO        SAME     REBOOT   OURS          UNKNOWN       CONFLICT
      *               PROPOSE        OPEN          CHECKED  ADOPTED  DIFFERS */
@@ -302,6 +307,7 @@ static action *const table[PHASES][EVENTS] = {
     [QUARANTINE] = {release,    nothing, nothing, nothing,      nothing,      nothing,
                     nothing,       nothing,      never,   never,   never},
 };
+/* clang-format on */
 
 void epoch_step(struct mailbox *m, enum event ev, const struct mb_header *h, struct mono now)
 {
@@ -320,12 +326,13 @@ void mailbox_order_open(struct mailbox *m, uint32_t epoch, uint32_t seq, uint32_
 {
     if (m->phase != OPENING || epoch != m->told_epoch)
         return;
-    m->rec = (struct item_line_state){.epoch = epoch,
-                                      .epoch_nonce = m->told_nonce,
-                                      .epoch_seen = true,
-                                      .seq = after(seq, m->told_oldest - 1) ? seq : m->told_oldest - 1,
-                                      .out = out,
-                                      .boot_nonce = m->told_nonce};
+    m->rec =
+        (struct item_line_state){.epoch = epoch,
+                                 .epoch_nonce = m->told_nonce,
+                                 .epoch_seen = true,
+                                 .seq = after(seq, m->told_oldest - 1) ? seq : m->told_oldest - 1,
+                                 .out = out,
+                                 .boot_nonce = m->told_nonce};
     mailbox_committed(m, epoch, m->rec.seq);
     mailbox_committed_out(m, epoch, out);
     epoch_step(m, EV_OPEN, &m->hdr, m->last_header);

@@ -1,7 +1,8 @@
 /* Rules 1 to 3: epochs, unknown epochs, quarantine (testhost.h). */
 #include "controller/testhost.h"
 
-/* 1: an epoch is committed before it is proposed, for the nonce that was read, and cleared when shown. */
+/* 1: an epoch is committed before it is proposed, for the nonce that was read, and cleared when
+ * shown. */
 static void test_epoch(void **state)
 {
     (void)state;
@@ -21,7 +22,8 @@ static void test_epoch(void **state)
     th_free(t);
 }
 
-/* 1: after its own restart the host proposes again only for the same nonce, and only if never shown. */
+/* 1: after its own restart the host proposes again only for the same nonce, and only if never
+ * shown. */
 static void test_epoch_proposed_again(void **state)
 {
     (void)state;
@@ -68,7 +70,8 @@ static void test_unknown_epoch(void **state)
     th_run_ms(t, 100, true);
     th_post(t, 3);
     th_run_ms(t, 30, false);
-    t->rec = (struct item_line_state){.epoch = 7, .epoch_seen = true}; /* a record that does not know it */
+    t->rec = (struct item_line_state){.epoch = 7,
+                                      .epoch_seen = true}; /* a record that does not know it */
     th_crash(t);
     th_run_ms(t, 50, false);
     assert_int_equal(t->queued, 1);
@@ -146,7 +149,8 @@ static void test_reboot_with_lower_head(void **state)
     th_run_ms(t, 100, false);
     rewind_head(t, 4);
     tp_reboot(&t->plc, false);
-    tp_item(&t->plc, 3)->lost = tp_item(&t->plc, 4)->lost = true; /* the gap that leaving tells of */
+    tp_item(&t->plc, 3)->lost = tp_item(&t->plc, 4)->lost =
+        true; /* the gap that leaving tells of */
     t->room = TH_NEWS;
     check_quarantine(t, "epoch-conflict");
 }
@@ -302,7 +306,8 @@ static void test_order_for_another_nonce(void **state)
     th_free(t);
 }
 
-/* 3: only the next record after a reboot must be the successor; a broken one later is just unreadable. */
+/* 3: only the next record after a reboot must be the successor; a broken one later is just
+ * unreadable. */
 static void test_successor_once(void **state)
 {
     (void)state;

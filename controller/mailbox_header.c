@@ -1,9 +1,9 @@
 /* Headers: when one is read, when it counts, what it sets in motion. Pure; bus thread.
  *
- * 1. A header counts with its check, or, from a PLC without checks, after two reads that are equal but
- *    for HEARTBEAT, ENC and UPTIME_MS.
- * 2. A header that would move the machine to another phase counts only when the next one says the same:
- *    on a serial line an old answer may come late.
+ * 1. A header counts with its check, or, from a PLC without checks, after two reads that are equal
+ * but for HEARTBEAT, ENC and UPTIME_MS.
+ * 2. A header that would move the machine to another phase counts only when the next one says the
+ * same: on a serial line an old answer may come late.
  * 3. Such a step is postponed while the owner has no room for its news. */
 #include "controller/mailbox_state.h"
 #include <string.h>
@@ -48,7 +48,8 @@ static bool read_twice(struct mailbox *m, const uint16_t *w)
     return same;
 }
 
-static bool fits_address_space(const struct mailbox *m, const struct mb_header *h, uint32_t *ret_host)
+static bool fits_address_space(const struct mailbox *m, const struct mb_header *h,
+                               uint32_t *ret_host)
 {
     uint32_t host = m->o.host ? m->o.host : mb_default_host(m->o.base, h->ring_n);
     *ret_host = host;
@@ -56,7 +57,8 @@ static bool fits_address_space(const struct mailbox *m, const struct mb_header *
            host + MB_HOST_WORDS + (uint32_t)MB_SLOT_WORDS * h->slot_m <= 0x10000;
 }
 
-static bool decode(struct mailbox *m, const struct reply *r, struct mb_header *ret, uint32_t *ret_host)
+static bool decode(struct mailbox *m, const struct reply *r, struct mb_header *ret,
+                   uint32_t *ret_host)
 {
     if (!m->o.map.checks && !read_twice(m, r->words))
         return false;
@@ -97,7 +99,8 @@ static void forget_words(struct mailbox *m, struct mono now)
     tell_epoch(m, NEWS_HELD_GONE, &m->hdr);
 }
 
-static void accept(struct mailbox *m, enum event ev, const struct mb_header *h, struct mono got, struct mono now)
+static void accept(struct mailbox *m, enum event ev, const struct mb_header *h, struct mono got,
+                   struct mono now)
 {
     m->doubt.on = false;
     m->last_header = got;

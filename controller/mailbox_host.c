@@ -1,17 +1,19 @@
 /* The host's header words, and whether another host writes too (rule 9). Pure; bus thread.
  *
- * 1. ACK_SEQ and ACK_OUT never exceed what is committed and handed over; ACK_EPOCH is 0 unless running.
- * 2. HOST_HEARTBEAT changes with every attempt, so that a lost answer cannot look like a stopped host.
+ * 1. ACK_SEQ and ACK_OUT never exceed what is committed and handed over; ACK_EPOCH is 0 unless
+ * running.
+ * 2. HOST_HEARTBEAT changes with every attempt, so that a lost answer cannot look like a stopped
+ * host.
  * 3. Once another host is seen, nothing is written any more. */
 #include "controller/mailbox_state.h"
 
 enum {
-    HOST_MS = 150,       /* at least five times a second, with a margin */
+    HOST_MS = 150, /* at least five times a second, with a margin */
     RETRY_MS = 20,
     ODD_READS = 3,
     ODD_WINDOW_MS = 10000,
-    SCAN_MS = 100,       /* no PLC scan is longer: its heartbeat changes within it */
-    SCAN_BEATS = 3,      /* so many changes prove that a whole scan lies between */
+    SCAN_MS = 100,  /* no PLC scan is longer: its heartbeat changes within it */
+    SCAN_BEATS = 3, /* so many changes prove that a whole scan lies between */
 };
 
 bool host_due(const struct mailbox *m, struct mono now)
@@ -52,7 +54,8 @@ void host_take(struct mailbox *m, const struct reply *r, struct mono now)
     }
 }
 
-/* Three reads within 10 s that show another session, each a whole PLC scan after a write of ours. */
+/* Three reads within 10 s that show another session, each a whole PLC scan after a write of ours.
+ */
 void host_echo(struct mailbox *m, const struct mb_header *h, bool beat, struct mono sent)
 {
     if (!m->own_write || m->foreign)
@@ -63,10 +66,12 @@ void host_echo(struct mailbox *m, const struct mb_header *h, bool beat, struct m
         return;
     m->own_write = false;
     m->odd_at[m->odd_n++ % ODD_READS] = sent;
-    if (m->odd_n < ODD_READS || mono_since_ms(sent, m->odd_at[m->odd_n % ODD_READS]) > ODD_WINDOW_MS)
+    if (m->odd_n < ODD_READS ||
+        mono_since_ms(sent, m->odd_at[m->odd_n % ODD_READS]) > ODD_WINDOW_MS)
         return;
     m->foreign = true; /* invariant 3 */
     tell_alarm(m, NEWS_ALARM, "foreign-host",
-               "Another computer writes to this PLC: this one has stopped writing; stop the other, restart lotlined",
+               "Another computer writes to this PLC: this one has stopped writing; stop the other, "
+               "restart lotlined",
                0);
 }

@@ -1,7 +1,8 @@
 /* Items: which records are read, when one counts, when it is handed over. Pure; bus thread.
  *
- * 1. A record counts only with the wanted SEQ, its tail and its check, or, without checks, after two
- *    equal reads. Otherwise it is read again; 16 reads over at least 200 ms later it is unreadable.
+ * 1. A record counts only with the wanted SEQ, its tail and its check, or, without checks, after
+ * two equal reads. Otherwise it is read again; 16 reads over at least 200 ms later it is
+ * unreadable.
  * 2. Every seq of the epoch is handed over once, in order: as an item or inside a gap.
  * 3. An item is handed over only after a later header has shown the same epoch.
  * 4. At most RING_N items wait here; without room for news nothing is handed over and nothing lost.
@@ -28,7 +29,8 @@ void items_start(struct mailbox *m, uint32_t handed)
 {
     memset(m->cells, 0, MAILBOX_RING_MAX * sizeof(*m->cells));
     m->handed = m->covered = m->decided = handed;
-    m->ack_seq = m->durable.seq_epoch == m->epoch && !after(m->durable.seq, handed) ? m->durable.seq : 0;
+    m->ack_seq =
+        m->durable.seq_epoch == m->epoch && !after(m->durable.seq, handed) ? m->durable.seq : 0;
     m->slot_from = handed + 1;
     m->compare_n = 0;
     m->gone_told = 1;
@@ -41,8 +43,8 @@ void items_start(struct mailbox *m, uint32_t handed)
 static bool to_be_read(struct mailbox *m, uint32_t seq)
 {
     const struct cell *c = cell_of(m, seq);
-    return c->seq == seq &&
-           (c->compare || (m->phase == RUNNING && (c->state == CELL_WANTED || c->state == CELL_ONCE)));
+    return c->seq == seq && (c->compare || (m->phase == RUNNING &&
+                                            (c->state == CELL_WANTED || c->state == CELL_ONCE)));
 }
 
 static void end_compare(struct mailbox *m, struct cell *c)
@@ -70,8 +72,8 @@ void items_compare(struct mailbox *m)
 static void pass_oldest(struct mailbox *m)
 {
     uint32_t oldest = m->hdr.oldest_seq, n = m->ring_n;
-    for (uint32_t seq = m->compare_n ? oldest - n : m->handed + 1; after(oldest, seq) && !after(seq, m->covered);
-         seq++) {
+    for (uint32_t seq = m->compare_n ? oldest - n : m->handed + 1;
+         after(oldest, seq) && !after(seq, m->covered); seq++) {
         struct cell *c = cell_of(m, seq);
         if (c->seq != seq)
             continue;
@@ -84,7 +86,8 @@ static void pass_oldest(struct mailbox *m)
 void items_shown(struct mailbox *m, struct mono now)
 {
     pass_oldest(m);
-    while (after(m->hdr.head_seq, m->covered) && m->covered - m->handed < m->ring_n) { /* invariant 4 */
+    while (after(m->hdr.head_seq, m->covered) &&
+           m->covered - m->handed < m->ring_n) { /* invariant 4 */
         uint32_t seq = ++m->covered;
         struct cell *c = cell_of(m, seq);
         end_compare(m, c);
@@ -100,7 +103,8 @@ void items_shown(struct mailbox *m, struct mono now)
 static uint32_t pick(struct mailbox *m, struct mono now, uint32_t *ret_seq, struct mono *wake)
 {
     bool checking = m->phase == CHECKING;
-    uint32_t oldest = m->hdr.oldest_seq, seq = checking || after(oldest, m->handed) ? oldest : m->handed + 1;
+    uint32_t oldest = m->hdr.oldest_seq,
+             seq = checking || after(oldest, m->handed) ? oldest : m->handed + 1;
     uint32_t most = m->o.link.max_read / MB_ITEM_WORDS, n = 0;
     if (checking && m->compare_n == 0)
         return 0;
@@ -131,7 +135,8 @@ bool items_want(struct mailbox *m, struct mono now, struct want *ret, struct mon
     return true;
 }
 
-static void decide(struct mailbox *m, struct cell *c, enum mailbox_quality q, const struct mb_item *record)
+static void decide(struct mailbox *m, struct cell *c, enum mailbox_quality q,
+                   const struct mb_item *record)
 {
     struct mailbox_item it = {.epoch = m->epoch,
                               .seq = c->seq,
@@ -186,13 +191,15 @@ static bool is_certain(const struct mailbox *m, struct cell *c, const uint16_t *
     return m->o.map.checks || twice;
 }
 
-/* Rule 3: after a reboot the next record must be the successor, not a whole record of another seq. */
+/* Rule 3: after a reboot the next record must be the successor, not a whole record of another seq.
+ */
 static bool is_stranger(const struct mailbox *m, struct cell *c, const uint16_t *w)
 {
     struct mb_item other;
     uint32_t seq = mb_u32(w);
     return m->successor && is_certain(m, c, w) && c->reads >= HASTY_READS && seq != c->seq &&
-           !after(seq, m->hdr.head_seq) && mb_item_decode(w, m->epoch, seq, m->o.map.checks, &other);
+           !after(seq, m->hdr.head_seq) &&
+           mb_item_decode(w, m->epoch, seq, m->o.map.checks, &other);
 }
 
 static void take_bad(struct mailbox *m, struct cell *c, struct mono now)
@@ -209,7 +216,8 @@ static void take_bad(struct mailbox *m, struct cell *c, struct mono now)
 /* Only when a later header says that the record is still there. */
 static bool given_up(const struct mailbox *m, const struct cell *c, struct mono now)
 {
-    return c->reads >= READS_MAX && m->turn > c->turn && mono_since_ms(now, c->first_bad) >= READS_MS;
+    return c->reads >= READS_MAX && m->turn > c->turn &&
+           mono_since_ms(now, c->first_bad) >= READS_MS;
 }
 
 /* Returns false when it is certain that the record is not what was committed. */

@@ -2,7 +2,8 @@
  *
  * 1. Outcomes wait in the stage until a later header shows the same epoch and their items have been
  *    handed over; nothing more is read meanwhile.
- * 2. Every index is handed over once: as an outcome or inside a gap (overrun, or 200 ms unreadable).
+ * 2. Every index is handed over once: as an outcome or inside a gap (overrun, or 200 ms
+ * unreadable).
  * 3. Without room for news no outcomes are read. */
 #include "controller/mailbox_state.h"
 #include <string.h>
@@ -12,7 +13,8 @@ enum { BAD_MS = 200, BAD_PAUSE_MS = 10 };
 void outcomes_start(struct mailbox *m, uint32_t handed)
 {
     m->out_handed = m->out_told = handed;
-    m->ack_out = m->durable.out_epoch == m->epoch && !after(m->durable.out, handed) ? m->durable.out : 0;
+    m->ack_out =
+        m->durable.out_epoch == m->epoch && !after(m->durable.out, handed) ? m->durable.out : 0;
     m->stage_n = m->stage_done = m->out_once_n = 0;
     m->out_retry = (struct mono){0};
     memset(m->out_bad, 0, MAILBOX_RING_MAX * sizeof(*m->out_bad));
@@ -60,17 +62,20 @@ static void hand_over(struct mailbox *m, const struct staged *s)
 /* Invariant 1: its item first, unless the PLC speaks of an item that it never showed. */
 static bool may_hand_over(const struct mailbox *m, const struct staged *s)
 {
-    return room_for(m, 1) && (s->gap || !after(s->o.seq, m->handed) || after(s->o.seq, m->hdr.head_seq));
+    return room_for(m, 1) &&
+           (s->gap || !after(s->o.seq, m->handed) || after(s->o.seq, m->hdr.head_seq));
 }
 
 void outcomes_shown(struct mailbox *m)
 {
-    while (m->stage_done < m->stage_n && m->stage_turn < m->turn && may_hand_over(m, &m->stage[m->stage_done]))
+    while (m->stage_done < m->stage_n && m->stage_turn < m->turn &&
+           may_hand_over(m, &m->stage[m->stage_done]))
         hand_over(m, &m->stage[m->stage_done++]);
     if (m->stage_done < m->stage_n)
         return;
     m->stage_n = m->stage_done = 0;
-    if (m->hdr.out_head - m->out_told > m->ring_n && after(m->hdr.out_head, m->out_told) && room_for(m, 1)) {
+    if (m->hdr.out_head - m->out_told > m->ring_n && after(m->hdr.out_head, m->out_told) &&
+        room_for(m, 1)) {
         uint32_t from = m->out_told + 1, to = m->hdr.out_head - m->ring_n;
         tell_gap(m, GAP_OUTCOMES, from, to, to - from + 1, "outcomes-overrun");
         move_handed(m, to);
@@ -79,7 +84,8 @@ void outcomes_shown(struct mailbox *m)
 
 bool outcomes_want(struct mailbox *m, struct mono now, struct want *ret, struct mono *wake)
 {
-    uint32_t first = m->out_told + 1, n = m->hdr.out_head - m->out_told, most = m->o.link.max_read / MB_OUT_WORDS;
+    uint32_t first = m->out_told + 1, n = m->hdr.out_head - m->out_told,
+             most = m->o.link.max_read / MB_OUT_WORDS;
     if (m->phase != RUNNING || m->stage_n || n == 0 || n > m->ring_n || !room_for(m, OUT_STAGE))
         return false;
     if (!mono_reached(now, m->out_retry)) {
@@ -101,8 +107,9 @@ bool outcomes_want(struct mailbox *m, struct mono now, struct want *ret, struct 
 /* Without checks an outcome counts after two equal reads. */
 static bool twice(const struct mailbox *m, const uint16_t *w, uint32_t i)
 {
-    return m->o.map.checks || (m->out_once_at == m->flight.seq && i < m->out_once_n &&
-                               memcmp(w, m->out_once + MB_OUT_WORDS * i, MB_OUT_WORDS * sizeof(*w)) == 0);
+    return m->o.map.checks ||
+           (m->out_once_at == m->flight.seq && i < m->out_once_n &&
+            memcmp(w, m->out_once + MB_OUT_WORDS * i, MB_OUT_WORDS * sizeof(*w)) == 0);
 }
 
 static void remember(struct mailbox *m, const struct reply *r)
@@ -122,7 +129,8 @@ void outcomes_take(struct mailbox *m, const struct reply *r, struct mono now)
     for (uint32_t i = 0; i < m->flight.n; i++) {
         const uint16_t *w = r->words + MB_OUT_WORDS * i;
         struct staged s = {.o = {.out_index = m->flight.seq + i}};
-        if (!mb_outcome_decode(w, m->epoch, m->flight.seq + i, m->o.map.checks, &s.o) || !twice(m, w, i)) {
+        if (!mb_outcome_decode(w, m->epoch, m->flight.seq + i, m->o.map.checks, &s.o) ||
+            !twice(m, w, i)) {
             s.gap = given_up(m, m->flight.seq + i, now);
             in_order &= s.gap;
         }

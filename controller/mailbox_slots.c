@@ -1,8 +1,10 @@
 /* Slots: written at once after the record, alone, and never twice with different outlets. Pure; bus
  * thread.
  *
- * 1. An item's outlet is set once, by the owner or by the slot that stood there; it is only rewritten.
- * 2. A slot is needed until it is confirmed, its outcome is known, or its place belongs to a later item.
+ * 1. An item's outlet is set once, by the owner or by the slot that stood there; it is only
+ * rewritten.
+ * 2. A slot is needed until it is confirmed, its outcome is known, or its place belongs to a later
+ * item.
  * 3. A request holds whole slots of consecutive items up to the end of the ring, nothing else. */
 #include "controller/mailbox_state.h"
 #include <string.h>
@@ -54,7 +56,8 @@ bool slots_want(struct mailbox *m, struct want *ret)
     uint32_t n;
     if (!slots_wanted(m) || m->slot_hold || (n = pick(m)) == 0)
         return false;
-    mailbox_write(m, TAG_SLOTS, mb_slot_addr(m->host, m->hdr.slot_m, m->slot_from), MB_SLOT_WORDS * n, ret);
+    mailbox_write(m, TAG_SLOTS, mb_slot_addr(m->host, m->hdr.slot_m, m->slot_from),
+                  MB_SLOT_WORDS * n, ret);
     ret->prio = PRIO_DIVERT;
     for (uint32_t i = 0; i < n; i++)
         mb_slot_encode(m->epoch, m->slot_from + i, cell_of(m, m->slot_from + i)->outlet,
@@ -68,7 +71,8 @@ bool slots_want(struct mailbox *m, struct want *ret)
 
 void slots_take(struct mailbox *m, const struct reply *r)
 {
-    if (r->rc == ERR_EXCEPTION && r->exception == ILLEGAL_FUNCTION && m->o.link.fc23 && !m->no_fc23) {
+    if (r->rc == ERR_EXCEPTION && r->exception == ILLEGAL_FUNCTION && m->o.link.fc23 &&
+        !m->no_fc23) {
         m->no_fc23 = true;
         m->slot_hold = false;
     }
@@ -97,7 +101,8 @@ bool adopt_want(struct mailbox *m, struct mono now, struct want *ret, struct mon
         n = most;
     if (n > to_ring_end(m, m->adopt_next))
         n = to_ring_end(m, m->adopt_next);
-    mailbox_read(m, TAG_ADOPT, mb_slot_addr(m->host, m->hdr.slot_m, m->adopt_next), MB_SLOT_WORDS * n, ret);
+    mailbox_read(m, TAG_ADOPT, mb_slot_addr(m->host, m->hdr.slot_m, m->adopt_next),
+                 MB_SLOT_WORDS * n, ret);
     ret->prio = PRIO_DIVERT;
     m->flight.seq = m->adopt_next;
     m->flight.n = n;
@@ -117,7 +122,8 @@ void adopt_take(struct mailbox *m, const struct reply *r, struct mono now)
             c->adopted = mb_slot_valid(r->words + MB_SLOT_WORDS * i, m->epoch, c->seq, &c->outlet);
     }
     if (never) /* it may be read back, says the contract; this PLC does not let us */
-        tell_alarm(m, NEWS_ALARM, "slots-not-readable", "The PLC does not let its slots be read back", 0);
+        tell_alarm(m, NEWS_ALARM, "slots-not-readable",
+                   "The PLC does not let its slots be read back", 0);
     m->adopt_next = r->rc == 0 ? m->adopt_next + m->flight.n : m->adopt_last + 1;
     if (after(m->adopt_next, m->adopt_last))
         epoch_step(m, EV_ADOPTED, &m->hdr, now);

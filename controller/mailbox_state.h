@@ -32,20 +32,29 @@ enum cell_state {
     CELL_ONCE,   /* read once; without checks it takes two equal reads */
     CELL_READ,   /* decided */
     CELL_HANDED,
-    CELL_LOST,   /* overwritten before it was read */
+    CELL_LOST, /* overwritten before it was read */
 };
 struct cell {
     uint32_t seq;
     uint8_t state, reads;
-    bool compare;     /* words are what was committed; read again and compare */
-    bool kept;        /* words are worth comparing later */
+    bool compare; /* words are what was committed; read again and compare */
+    bool kept;    /* words are worth comparing later */
     bool adopted, need_slot;
     uint16_t outlet;
     uint16_t words[MB_ITEM_WORDS], second[MB_ITEM_WORDS];
-    uint64_t turn;    /* headers accepted when it was read, or first could not be */
+    uint64_t turn; /* headers accepted when it was read, or first could not be */
     struct mono shown, first_bad, retry;
 };
-enum tag { TAG_HEADER = 1, TAG_RECORDS, TAG_SLOTS, TAG_ADOPT, TAG_HOST, TAG_OUTCOMES, TAG_GOODBYE, TAGS };
+enum tag {
+    TAG_HEADER = 1,
+    TAG_RECORDS,
+    TAG_SLOTS,
+    TAG_ADOPT,
+    TAG_HOST,
+    TAG_OUTCOMES,
+    TAG_GOODBYE,
+    TAGS
+};
 
 #define OUT_STAGE 15 /* outcomes of one read; 8 × 15 words */
 struct staged {
@@ -55,14 +64,14 @@ struct staged {
 struct mailbox {
     struct mailbox_options o;
     enum phase phase;
-    uint32_t epoch;   /* attached; 0: none */
-    uint32_t nonce;   /* of the attached epoch's last header, or of EPOCH 0 */
+    uint32_t epoch;             /* attached; 0: none */
+    uint32_t nonce;             /* of the attached epoch's last header, or of EPOCH 0 */
     struct item_line_state rec; /* the record's newest epoch, moved along */
-    uint32_t host;    /* H, once known */
-    bool seen;        /* hdr holds a good header */
+    uint32_t host;              /* H, once known */
+    bool seen;                  /* hdr holds a good header */
     struct mb_header hdr;
-    uint64_t turn;    /* headers accepted */
-    uint16_t ring_n;       /* of the attached epoch */
+    uint64_t turn;                /* headers accepted */
+    uint16_t ring_n;              /* of the attached epoch */
     uint32_t head_seen, out_seen; /* of it, by the last header */
     bool link_up, foreign, goodbye, gone;
     bool no_fc23;
@@ -86,17 +95,17 @@ struct mailbox {
 
     /* items: seq in (handed, covered] wait in cells, seq in [oldest, handed] may be compared */
     uint32_t handed, covered, decided, slot_from, adopt_next, adopt_last;
-    uint32_t compare_n;   /* cells still to be compared */
+    uint32_t compare_n; /* cells still to be compared */
     uint32_t gone_told;
     struct mono gone_at;
     struct mono adopt_retry;
-    bool slot_hold;       /* after a failure: a header first */
-    bool chunk_done;      /* records were read since the last header */
-    struct cell *cells;   /* MAILBOX_RING_MAX */
+    bool slot_hold;     /* after a failure: a header first */
+    bool chunk_done;    /* records were read since the last header */
+    struct cell *cells; /* MAILBOX_RING_MAX */
     struct held {
         uint32_t seq;
         uint16_t words[MB_ITEM_WORDS];
-    } *held;              /* of the record, before the first attachment; MAILBOX_RING_MAX */
+    } * held; /* of the record, before the first attachment; MAILBOX_RING_MAX */
     size_t held_n;
 
     /* outcomes */
@@ -111,7 +120,7 @@ struct mailbox {
     struct out_bad {
         uint32_t index;
         struct mono since;
-    } *out_bad; /* MAILBOX_RING_MAX */
+    } * out_bad; /* MAILBOX_RING_MAX */
 
     /* host words */
     uint16_t beat;
@@ -157,7 +166,8 @@ static inline bool room_for(const struct mailbox *m, size_t n)
 
 /* mailbox.c */
 void mailbox_read(const struct mailbox *m, enum tag t, uint32_t addr, uint32_t n, struct want *ret);
-void mailbox_write(const struct mailbox *m, enum tag t, uint32_t addr, uint32_t n, struct want *ret);
+void mailbox_write(const struct mailbox *m, enum tag t, uint32_t addr, uint32_t n,
+                   struct want *ret);
 /* mailbox_header.c */
 void header_want(const struct mailbox *m, struct want *ret);
 void header_take(struct mailbox *m, const struct reply *r, struct mono now);
@@ -196,4 +206,5 @@ void host_echo(struct mailbox *m, const struct mb_header *h, bool beat, struct m
 void tell_gap(struct mailbox *m, enum gap_kind kind, uint32_t from, uint32_t to, uint32_t count,
               const char *cause);
 void tell_epoch(struct mailbox *m, enum news_kind kind, const struct mb_header *h);
-void tell_alarm(struct mailbox *m, enum news_kind kind, const char *code, const char *text, uint32_t seq);
+void tell_alarm(struct mailbox *m, enum news_kind kind, const char *code, const char *text,
+                uint32_t seq);

@@ -1,9 +1,9 @@
-/* The mailbox machine against a PLC under random faults, one seed a run: torn reads, lost requests, lost
- * answers, refusals, reboots with and without memory, a cleared mailbox, crashes of the host before and
- * after commits, a slow record, overwriting, no room, FC23, a PLC without checks.
- * Held at every step (testhost.h): every item is committed once, in order, with the PLC's own words; a
- * gap names only what could not be had; nothing is acknowledged before it is committed; of one item no
- * two slots with different outlets are ever written, over crashes too; no epoch is used twice.
+/* The mailbox machine against a PLC under random faults, one seed a run: torn reads, lost requests,
+ * lost answers, refusals, reboots with and without memory, a cleared mailbox, crashes of the host
+ * before and after commits, a slow record, overwriting, no room, FC23, a PLC without checks. Held
+ * at every step (testhost.h): every item is committed once, in order, with the PLC's own words; a
+ * gap names only what could not be had; nothing is acknowledged before it is committed; of one item
+ * no two slots with different outlets are ever written, over crashes too; no epoch is used twice.
  * SEED=n repeats a run, RUNS=n makes more of them. */
 #include "controller/testhost.h"
 
@@ -70,8 +70,10 @@ static void one_run(uint64_t seed, uint64_t *sum)
     t->o.link.max_read = (uint16_t)(seed_next(&dice) % 2 ? 125 : 33);
     t->o.link.max_write = (uint16_t)(seed_next(&dice) % 2 ? 123 : 16);
     th_crash(t);
-    unsigned rate = 20 + th_dice(t, 400), commit = 5 + th_dice(t, 500), crash = th_dice(t, 3), plc = th_dice(t, 2);
-    t->f = (struct th_faults){th_dice(t, 30), th_dice(t, 30), th_dice(t, 30), th_dice(t, 100), th_dice(t, 100)};
+    unsigned rate = 20 + th_dice(t, 400), commit = 5 + th_dice(t, 500), crash = th_dice(t, 3),
+             plc = th_dice(t, 2);
+    t->f = (struct th_faults){th_dice(t, 30), th_dice(t, 30), th_dice(t, 30), th_dice(t, 100),
+                              th_dice(t, 100)};
     for (int i = 0; i < 20000; i++) {
         one_step(t, rate, commit);
         if (plc && th_chance(t, 300))
@@ -108,9 +110,10 @@ static void test_random_faults(void **state)
     for (unsigned long i = 0; i < runs; i++)
         one_run(running = seed + i, sum);
     running = 0;
-    fprintf(stderr, "%lu runs: %llu items, %llu gaps, %llu slots adopted, %llu outcomes, %llu unreadable\n", runs,
-            (unsigned long long)sum[0], (unsigned long long)sum[1], (unsigned long long)sum[2],
-            (unsigned long long)sum[3], (unsigned long long)sum[4]);
+    fprintf(stderr,
+            "%lu runs: %llu items, %llu gaps, %llu slots adopted, %llu outcomes, %llu unreadable\n",
+            runs, (unsigned long long)sum[0], (unsigned long long)sum[1],
+            (unsigned long long)sum[2], (unsigned long long)sum[3], (unsigned long long)sum[4]);
     assert_true(sum[0] > 0 && sum[3] > 0);
 }
 

@@ -1,5 +1,5 @@
-/* A scale behind a register map. The indicator is the trade reading: its values and its frame are passed
- * on as they came. Bus thread writes the snapshot, others read it.
+/* A scale behind a register map. The indicator is the trade reading: its values and its frame are
+ * passed on as they came. Bus thread writes the snapshot, others read it.
  * 1. A reading whose status or weight is not good is shown as not good, never as the last good one.
  * 2. frozen: the same words for so long while the indicator says that it moves, which none does. */
 #include "controller/scale.h"
@@ -117,7 +117,8 @@ static void reply(void *self, const struct want *w, const struct reply *r, struc
 
 struct device scale_device(struct scale *s)
 {
-    return (struct device){.name = s->name, .unit = s->image.unit, .want = want, .reply = reply, .self = s};
+    return (struct device){
+        .name = s->name, .unit = s->image.unit, .want = want, .reply = reply, .self = s};
 }
 
 void scale_get(const struct scale *s, struct scale_view *ret)

@@ -12,7 +12,8 @@ struct scale_options {
     uint32_t period_ms; /* poll, default 100 */
     const struct map *map;
 };
-/* The newest reading. fresh: younger than 500 ms at `now`. alibi 0: the scale has no number of its own. */
+/* The newest reading. fresh: younger than 500 ms at `now`. alibi 0: the scale has no number of its
+ * own. */
 struct scale_view {
     bool link_up, good, stable, over, under, error, centre_zero, zero_required, net_mode, seal_open,
         frozen;

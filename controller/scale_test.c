@@ -1,4 +1,5 @@
-/* A scale and a drive behind their shipped maps: what a reading becomes, and what trouble makes of it. */
+/* A scale and a drive behind their shipped maps: what a reading becomes, and what trouble makes of
+ * it. */
 #include "controller/scale.h"
 #include "controller/drive.h"
 #include <setjmp.h>
@@ -6,7 +7,14 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { HEAVY = 0x0008, MOVING = 0x0010, SEAL = 0x0020, NET_MODE = 0x0080, ERR_BIT = 1, KG3 = 0x0030 };
+enum {
+    HEAVY = 0x0008,
+    MOVING = 0x0010,
+    SEAL = 0x0020,
+    NET_MODE = 0x0080,
+    ERR_BIT = 1,
+    KG3 = 0x0030
+};
 
 struct rig {
     struct map *map;
@@ -178,8 +186,9 @@ static void test_drive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reading), cmocka_unit_test(test_trouble), cmocka_unit_test(test_period),
-        cmocka_unit_test(test_frozen),  cmocka_unit_test(test_drive),
+        cmocka_unit_test(test_reading), cmocka_unit_test(test_trouble),
+        cmocka_unit_test(test_period),  cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_drive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

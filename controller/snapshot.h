@@ -1,5 +1,5 @@
-/* One plain value that a bus thread writes and any thread reads whole, without a lock on the writer's
- * side (a sequence lock). Allocates at creation and never after. */
+/* One plain value that a bus thread writes and any thread reads whole, without a lock on the
+ * writer's side (a sequence lock). Allocates at creation and never after. */
 #pragma once
 #include <stddef.h>
 

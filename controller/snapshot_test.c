@@ -69,6 +69,7 @@ static void test_zero_before_first(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_race), cmocka_unit_test(test_zero_before_first)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_race),
+                                       cmocka_unit_test(test_zero_before_first)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

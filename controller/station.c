@@ -1,7 +1,7 @@
 /* The weighing station's interlock. Pure; main thread.
  *
- * 1. A placement begins when something is put on a scale that had returned to zero, and ends when the
- *    scale is back there. It is accepted once.
+ * 1. A placement begins when something is put on a scale that had returned to zero, and ends when
+ * the scale is back there. It is accepted once.
  * 2. What is accepted is what was shown: net and placement number must be those of this moment.
  * 3. A reading older than 500 ms, or of a link that is down, can never be accepted. */
 #include "controller/station.h"
@@ -22,9 +22,9 @@ struct station {
     struct station_options o;
     struct scale_view v;
     bool seen;
-    bool empty;      /* at zero now */
-    bool was_zero;   /* returned to zero since the last placement began */
-    bool loaded;     /* a placement is on */
+    bool empty;    /* at zero now */
+    bool was_zero; /* returned to zero since the last placement began */
+    bool loaded;   /* a placement is on */
     uint32_t placement, accepted;
     struct mono stable_since;
     int64_t stable_mg;
@@ -108,7 +108,8 @@ void station_feed(struct station *s, const struct scale_view *v, struct mono now
     follow_placement(s, v);
 }
 
-static enum station_state state_of(const struct station *s, const struct station_facts *f, struct mono now)
+static enum station_state state_of(const struct station *s, const struct station_facts *f,
+                                   struct mono now)
 {
     const struct scale_view *v = &s->v;
     if (!s->seen || !v->link_up)
@@ -154,16 +155,18 @@ void station_get(const struct station *s, const struct station_facts *f, struct 
     };
 }
 
-int station_accept(struct station *s, const struct station_facts *f, uint32_t placement, int64_t shown_mg,
-                   struct mono now, struct scale_view *ret, struct err *e)
+int station_accept(struct station *s, const struct station_facts *f, uint32_t placement,
+                   int64_t shown_mg, struct mono now, struct scale_view *ret, struct err *e)
 {
     enum station_state st = state_of(s, f, now);
     if (placement != 0 && placement <= s->accepted)
-        return err_set(e, ERR_EXISTS, "placement %u was accepted already: take the load off first", placement);
+        return err_set(e, ERR_EXISTS, "placement %u was accepted already: take the load off first",
+                       placement);
     if (st != STATION_READY)
         return err_set(e, ERR_STATE, "%s", station_state_text(st));
     if (placement != s->placement)
-        return err_set(e, ERR_CHECK, "placement %u is not on the scale any more: look again", placement);
+        return err_set(e, ERR_CHECK, "placement %u is not on the scale any more: look again",
+                       placement);
     if (shown_mg != s->v.net_mg) /* invariant 2 */
         return err_set(e, ERR_CHECK, "the weight has changed since it was shown: look again");
     s->accepted = placement;

@@ -1,5 +1,5 @@
-/* The weighing station's interlock: a pure machine. A placement is one load from "empty and stable at
- * zero" to the next; it is accepted once, and only as shown. Main thread. */
+/* The weighing station's interlock: a pure machine. A placement is one load from "empty and stable
+ * at zero" to the next; it is accepted once, and only as shown. Main thread. */
 #pragma once
 #include "controller/scale.h"
 
@@ -15,9 +15,9 @@ const char *station_state_text(enum station_state s); /* English msgid for peopl
 struct station;
 struct station_options {
     const char *name;
-    int64_t min_mg, max_mg, e_mg;     /* the scale's Min, Max, e */
-    int64_t zero_band_mg;             /* default e / 4, at least one d */
-    uint32_t stable_ms;               /* stable for so long before it may be accepted, default 300 */
+    int64_t min_mg, max_mg, e_mg; /* the scale's Min, Max, e */
+    int64_t zero_band_mg;         /* default e / 4, at least one d */
+    uint32_t stable_ms;           /* stable for so long before it may be accepted, default 300 */
 };
 /* What only the record knows; refreshed by the caller. */
 struct station_facts {
@@ -26,10 +26,11 @@ struct station_facts {
 };
 struct station *station_new(const struct station_options *o);
 void station_free(struct station *s);
-void station_feed(struct station *s, const struct scale_view *v, struct mono now); /* every new reading */
+void station_feed(struct station *s, const struct scale_view *v,
+                  struct mono now); /* every new reading */
 /* State as of now; placement number (0: none), shown net. A link that is down, a reading older than
- * 500 ms, motion, over, under, not returned to zero, expired certificate, missing check: each is its
- * own state. */
+ * 500 ms, motion, over, under, not returned to zero, expired certificate, missing check: each is
+ * its own state. */
 struct station_view {
     enum station_state state;
     uint32_t placement;
@@ -45,4 +46,5 @@ void station_get(const struct station *s, const struct station_facts *f, struct 
 int station_accept(struct station *s, const struct station_facts *f, uint32_t placement,
                    int64_t shown_mg, struct mono now, struct scale_view *ret, struct err *e);
 void station_undo(struct station *s, uint32_t placement);
-uint32_t station_first_placement(struct station *s, uint32_t after); /* numbering goes on after a restart */
+uint32_t station_first_placement(struct station *s,
+                                 uint32_t after); /* numbering goes on after a restart */

@@ -1,5 +1,5 @@
-/* The interlock: every state by a table, and that a placement is accepted once, as shown, whatever a
- * hand on a touch screen does. */
+/* The interlock: every state by a table, and that a placement is accepted once, as shown, whatever
+ * a hand on a touch screen does. */
 #include "controller/station.h"
 #include "base/test_tmp.h"
 #include <setjmp.h>
@@ -17,8 +17,12 @@ struct shed {
 
 static struct shed shed_new(void)
 {
-    struct station_options o = {.name = "a", .min_mg = 100000, .max_mg = 60 * KG, .e_mg = 20000,
-                                .zero_band_mg = 5000, .stable_ms = 300};
+    struct station_options o = {.name = "a",
+                                .min_mg = 100000,
+                                .max_mg = 60 * KG,
+                                .e_mg = 20000,
+                                .zero_band_mg = 5000,
+                                .stable_ms = 300};
     struct shed d = {.s = station_new(&o), .f = {true, true}, .now = {5000000000}};
     d.v = (struct scale_view){.link_up = true, .good = true, .stable = true};
     assert_non_null(d.s);
@@ -104,6 +108,7 @@ static void test_double_tap(void **state)
     station_free(d.s);
 }
 
+/* clang-format off */
 static void spoil_offline(struct shed *d) { d->v.link_up = false; }
 static void spoil_error(struct shed *d) { d->v.error = true; }
 static void spoil_bad(struct shed *d) { d->v.good = false; }
@@ -120,6 +125,7 @@ static void spoil_zero(struct shed *d) { d->v.zero_required = true; }
 static void spoil_motion(struct shed *d) { d->v.stable = false; }
 static void spoil_light(struct shed *d) { d->v.gross_mg = d->v.net_mg = 99999; }
 static void spoil_age(struct shed *d) { d->now = mono_add_ms(d->now, 500); }
+/* clang-format on */
 
 /* From "ready" on, one thing is wrong: the state says which, and nothing is accepted. */
 static void test_refusals(void **state)
@@ -129,10 +135,12 @@ static void test_refusals(void **state)
         void (*spoil)(struct shed *);
         enum station_state want;
     } cases[] = {
-        {spoil_offline, STATION_OFFLINE}, {spoil_error, STATION_ERROR},     {spoil_bad, STATION_ERROR},
-        {spoil_bad_over, STATION_OVER},   {spoil_frozen, STATION_FROZEN},   {spoil_over, STATION_OVER},
-        {spoil_max, STATION_OVER},        {spoil_under, STATION_UNDER},     {spoil_negative, STATION_UNDER},
-        {spoil_trade, STATION_NOT_TRADE}, {spoil_seal, STATION_NOT_TRADE},  {spoil_check, STATION_UNCHECKED},
+        {spoil_offline, STATION_OFFLINE}, {spoil_error, STATION_ERROR},
+        {spoil_bad, STATION_ERROR},       {spoil_bad_over, STATION_OVER},
+        {spoil_frozen, STATION_FROZEN},   {spoil_over, STATION_OVER},
+        {spoil_max, STATION_OVER},        {spoil_under, STATION_UNDER},
+        {spoil_negative, STATION_UNDER},  {spoil_trade, STATION_NOT_TRADE},
+        {spoil_seal, STATION_NOT_TRADE},  {spoil_check, STATION_UNCHECKED},
         {spoil_zero, STATION_NOT_ZERO},   {spoil_motion, STATION_MOVING},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -145,7 +153,8 @@ static void test_refusals(void **state)
         d.v.at = d.now;
         station_feed(d.s, &d.v, d.now);
         if (look(&d).state != cases[i].want)
-            fail_msg("case %zu: %s, not %s", i, station_state_word(look(&d).state), station_state_word(cases[i].want));
+            fail_msg("case %zu: %s, not %s", i, station_state_word(look(&d).state),
+                     station_state_word(cases[i].want));
         assert_int_equal(accept(&d, 1, d.v.net_mg), ERR_STATE);
         station_free(d.s);
     }
@@ -243,7 +252,8 @@ static void test_undo_and_numbering(void **state)
     station_free(d.s);
 }
 
-/* Whatever the scale does: per placement at most one acceptance, and between two of them a steady zero. */
+/* Whatever the scale does: per placement at most one acceptance, and between two of them a steady
+ * zero. */
 static void test_random_hands(void **state)
 {
     (void)state;
@@ -254,7 +264,8 @@ static void test_random_hands(void **state)
     for (int i = 0; i < 20000; i++) {
         bool zero = seed_next(&dice) % 3 == 0, stable = seed_next(&dice) % 4 != 0;
         d.v.link_up = seed_next(&dice) % 20 != 0;
-        show(&d, zero ? 0 : (int64_t)(1 + seed_next(&dice) % 3) * KG, stable, 100 * (int64_t)(1 + seed_next(&dice) % 5));
+        show(&d, zero ? 0 : (int64_t)(1 + seed_next(&dice) % 3) * KG, stable,
+             100 * (int64_t)(1 + seed_next(&dice) % 5));
         zero_since |= zero && stable && d.v.link_up;
         struct station_view v = look(&d);
         if (seed_next(&dice) % 2 || accept(&d, v.placement, v.net_mg) != 0)
@@ -271,18 +282,19 @@ static void test_words(void **state)
 {
     (void)state;
     for (int i = 0; i < STATION_STATE_COUNT; i++)
-        assert_true(station_state_word((enum station_state)i)[0] && station_state_text((enum station_state)i)[0]);
+        assert_true(station_state_word((enum station_state)i)[0] &&
+                    station_state_text((enum station_state)i)[0]);
     station_free(NULL);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_weighing),   cmocka_unit_test(test_double_tap),
-        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_age_and_light),
-        cmocka_unit_test(test_only_as_shown),  cmocka_unit_test(test_must_return_to_zero),
-        cmocka_unit_test(test_tare),           cmocka_unit_test(test_undo_and_numbering),
-        cmocka_unit_test(test_random_hands),   cmocka_unit_test(test_words),
+        cmocka_unit_test(test_one_weighing),  cmocka_unit_test(test_double_tap),
+        cmocka_unit_test(test_refusals),      cmocka_unit_test(test_age_and_light),
+        cmocka_unit_test(test_only_as_shown), cmocka_unit_test(test_must_return_to_zero),
+        cmocka_unit_test(test_tare),          cmocka_unit_test(test_undo_and_numbering),
+        cmocka_unit_test(test_random_hands),  cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

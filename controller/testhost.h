@@ -1,6 +1,6 @@
-/* For unit tests only: a machine under test, a PLC (testplc.h), a record that commits when the test says
- * so, and a wire with faults, all under one virtual clock. What is committed is compared with the PLC's
- * truth at once. */
+/* For unit tests only: a machine under test, a PLC (testplc.h), a record that commits when the test
+ * says so, and a wire with faults, all under one virtual clock. What is committed is compared with
+ * the PLC's truth at once. */
 #pragma once
 #include "base/test_tmp.h"
 #include "controller/mailbox.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#define TH_NEWS 4096
+#define TH_NEWS     4096
 #define TH_B_EPOCHS 64
 
 struct th_row {
@@ -32,7 +32,7 @@ struct th {
     struct th_faults f;
     size_t room;
     uint32_t next_epoch;
-    struct item_line_state rec; /* durable */
+    struct item_line_state rec;                                     /* durable */
     struct th_row rows[MAILBOX_RING_MAX], stored[MAILBOX_RING_MAX]; /* decided; committed */
     struct {
         struct news n;
@@ -73,14 +73,17 @@ static inline uint16_t th_decide(void *self, const struct mailbox_item *it)
 {
     struct th *t = self;
     struct th_row *r = &t->rows[it->seq % MAILBOX_RING_MAX];
-    *r = (struct th_row){.epoch = it->epoch, .seq = it->seq, .adopted = it->adopted,
-                         .unreadable = it->quality == MAILBOX_UNREADABLE, .bad_unit = it->quality == MAILBOX_BAD_UNIT};
+    *r = (struct th_row){.epoch = it->epoch,
+                         .seq = it->seq,
+                         .adopted = it->adopted,
+                         .unreadable = it->quality == MAILBOX_UNREADABLE,
+                         .bad_unit = it->quality == MAILBOX_BAD_UNIT};
     memcpy(r->words, it->words, sizeof(r->words));
-    r->outlet = it->table_mode                   ? 0
-                : it->adopted                    ? it->outlet
-                : it->quality != MAILBOX_GOOD    ? it->header->default_outlet
-                : t->outlet                      ? t->outlet
-                                                 : (uint16_t)(1 + th_dice(t, 4));
+    r->outlet = it->table_mode                ? 0
+                : it->adopted                 ? it->outlet
+                : it->quality != MAILBOX_GOOD ? it->header->default_outlet
+                : t->outlet                   ? t->outlet
+                                              : (uint16_t)(1 + th_dice(t, 4));
     return r->outlet;
 }
 
@@ -182,7 +185,8 @@ static inline void th_store(struct th *t, size_t i)
     case NEWS_GAP: th_store_gap(t, &n->u.gap); break;
     case NEWS_EPOCH_WANTED:
         if (t->rec.epoch == 0 || t->rec.epoch_seen || t->rec.epoch_nonce != n->u.epoch.nonce)
-            t->rec = (struct item_line_state){.epoch = ++t->next_epoch, .epoch_nonce = n->u.epoch.nonce};
+            t->rec =
+                (struct item_line_state){.epoch = ++t->next_epoch, .epoch_nonce = n->u.epoch.nonce};
         break;
     case NEWS_EPOCH_SHOWN:
         assert_int_equal(n->u.epoch.epoch, t->rec.epoch);
@@ -190,8 +194,10 @@ static inline void th_store(struct th *t, size_t i)
         t->rec.boot_nonce = n->u.epoch.nonce;
         break;
     case NEWS_EPOCH_UNKNOWN:
-        t->rec = (struct item_line_state){.epoch = n->u.epoch.epoch, .epoch_nonce = n->u.epoch.nonce,
-                                          .epoch_seen = true, .seq = n->u.epoch.oldest - 1,
+        t->rec = (struct item_line_state){.epoch = n->u.epoch.epoch,
+                                          .epoch_nonce = n->u.epoch.nonce,
+                                          .epoch_seen = true,
+                                          .seq = n->u.epoch.oldest - 1,
                                           .boot_nonce = n->u.epoch.nonce};
         break;
     case NEWS_QUARANTINE: t->quarantine = n->u.alarm.code; break;
@@ -231,7 +237,8 @@ static inline void th_boot(struct th *t)
 {
     t->o.state = t->rec;
     t->o.session++;
-    t->o.owner = (struct mailbox_owner){th_room, th_decide, th_item, th_ignore, th_slotted, th_news, t};
+    t->o.owner =
+        (struct mailbox_owner){th_room, th_decide, th_item, th_ignore, th_slotted, th_news, t};
     t->m = mailbox_new(&t->o);
     assert_non_null(t->m);
     uint32_t n = t->rec.seq < MAILBOX_RING_MAX ? t->rec.seq : MAILBOX_RING_MAX;
@@ -259,7 +266,10 @@ static inline struct th *th_new(uint64_t seed, uint16_t ring_n, bool checks)
     t->now = t->next_scan = (struct mono){1000000000};
     t->room = TH_NEWS;
     t->next_epoch = 40;
-    t->o = (struct mailbox_options){.unit = 1, .base = TP_B, .poll_ms = 5, .session = 0x1000,
+    t->o = (struct mailbox_options){.unit = 1,
+                                    .base = TP_B,
+                                    .poll_ms = 5,
+                                    .session = 0x1000,
                                     .link = {.max_read = 112, .max_write = 120, .timeout_ms = 200},
                                     .map = {.checks = checks, .min_ring = 16}};
     th_boot(t);
@@ -296,8 +306,8 @@ static inline bool th_is_header(const struct th *t, const struct want *w)
     return w->fc != 16 && w->addr == TP_B && w->n >= MB_HDR_WORDS && t;
 }
 
-/* A reader in the middle of a write: some words are not what they will be. Never twice running, so that
- * a PLC without checks keeps its promise that two equal reads are a true one. */
+/* A reader in the middle of a write: some words are not what they will be. Never twice running, so
+ * that a PLC without checks keeps its promise that two equal reads are a true one. */
 static inline void th_tear(struct th *t, const struct want *w, struct reply *r)
 {
     unsigned p = th_is_header(t, w) ? t->f.header_torn : t->f.torn;
@@ -307,7 +317,10 @@ static inline void th_tear(struct th *t, const struct want *w, struct reply *r)
         return;
     }
     t->was_torn = true;
-    unsigned n = t->plc.checks ? 1 : 1 + th_dice(t, 6); /* a 16-bit check knows every single word, not all pairs */
+    unsigned n =
+        t->plc.checks
+            ? 1
+            : 1 + th_dice(t, 6); /* a 16-bit check knows every single word, not all pairs */
     while (n--)
         r->words[th_dice(t, r->n)] ^= (uint16_t)(1 + th_dice(t, 0xFFFF));
 }
@@ -345,7 +358,8 @@ static inline bool th_step(struct th *t)
         return false;
     }
     assert_int_equal(w.unit, 1);
-    assert_true(w.fc == 3 || mailbox_may_write(t->m, w.fc == 23 ? w.waddr : w.addr, w.fc == 23 ? w.wn : w.n));
+    assert_true(w.fc == 3 ||
+                mailbox_may_write(t->m, w.fc == 23 ? w.waddr : w.addr, w.fc == 23 ? w.wn : w.n));
     t->requests++;
     th_execute(t, &w, &r);
     t->last_want = w;
@@ -365,7 +379,6 @@ static inline void th_run_ms(struct th *t, int64_t ms, bool commit)
             th_commit(t);
     }
 }
-
 
 /* ---- for tests of one rule ---- */
 

@@ -1,5 +1,5 @@
-/* For unit tests only: a small PLC with an item mailbox, pure, and the truth of what it did. It answers
- * the machine's requests word for word from MAILBOX.md; a test brings the faults. */
+/* For unit tests only: a small PLC with an item mailbox, pure, and the truth of what it did. It
+ * answers the machine's requests word for word from MAILBOX.md; a test brings the faults. */
 #pragma once
 #include "controller/device.h"
 #include "plc-maps/mailbox_layout.h"
@@ -38,7 +38,7 @@ struct tp {
     uint32_t serial, epochs_used[TP_EPOCHS];
     size_t n_epochs;
     bool bad_ack, bad_slot, bad_epoch; /* violations by the host, latched */
-    bool bad_header; /* its check does not hold */
+    bool bad_header;                   /* its check does not hold */
     bool rewound; /* its HEAD_SEQ went back by itself: the host cannot know at once */
     uint32_t committed_epoch, committed; /* what the host may acknowledge */
     uint32_t committed_out;
@@ -81,14 +81,25 @@ static inline struct tp_item *tp_find(struct tp *p, uint32_t epoch, uint32_t seq
 
 static inline struct mb_header tp_header(const struct tp *p)
 {
-    return (struct mb_header){
-        .epoch = p->epoch, .boot_nonce = p->nonce, .head_seq = p->head, .oldest_seq = p->oldest,
-        .out_head = p->out_head, .uptime_ms = p->uptime, .heartbeat = p->beat,
-        .state = (uint16_t)(MB_RUNNING | (p->overwrite ? MB_OVERWRITE : 0) | (p->table ? MB_TABLE_MODE : 0) |
-                            (p->feed_stopped ? MB_FEED_STOPPED : 0) | (p->host_ok ? MB_HOST_OK : 0)),
-        .lost_count = (uint16_t)(p->lost > 0xFFFF ? 0xFFFF : p->lost), .ring_n = p->ring_n,
-        .slot_m = p->slot_m, .pulses_per_m = 1000, .host_session_echo = p->session_seen,
-        .default_outlet = p->default_outlet, .n_outlets = p->n_outlets, .outlet_blocked = p->blocked};
+    return (struct mb_header){.epoch = p->epoch,
+                              .boot_nonce = p->nonce,
+                              .head_seq = p->head,
+                              .oldest_seq = p->oldest,
+                              .out_head = p->out_head,
+                              .uptime_ms = p->uptime,
+                              .heartbeat = p->beat,
+                              .state = (uint16_t)(MB_RUNNING | (p->overwrite ? MB_OVERWRITE : 0) |
+                                                  (p->table ? MB_TABLE_MODE : 0) |
+                                                  (p->feed_stopped ? MB_FEED_STOPPED : 0) |
+                                                  (p->host_ok ? MB_HOST_OK : 0)),
+                              .lost_count = (uint16_t)(p->lost > 0xFFFF ? 0xFFFF : p->lost),
+                              .ring_n = p->ring_n,
+                              .slot_m = p->slot_m,
+                              .pulses_per_m = 1000,
+                              .host_session_echo = p->session_seen,
+                              .default_outlet = p->default_outlet,
+                              .n_outlets = p->n_outlets,
+                              .outlet_blocked = p->blocked};
 }
 
 static inline bool tp_full(const struct tp *p)
@@ -110,8 +121,13 @@ static inline bool tp_post(struct tp *p, uint8_t unit)
         p->oldest++;
         p->lost++;
     }
-    struct mb_item i = {.seq = p->head + 1, .flags = MB_VALID | MB_STABLE, .lane = 1,
-                        .weight = (int32_t)++p->serial, .decimals = 0, .unit = unit, .length = 10,
+    struct mb_item i = {.seq = p->head + 1,
+                        .flags = MB_VALID | MB_STABLE,
+                        .lane = 1,
+                        .weight = (int32_t)++p->serial,
+                        .decimals = 0,
+                        .unit = unit,
+                        .length = 10,
                         .t_ms = p->uptime};
     struct tp_item *t = &p->items[p->n_items++];
     *t = (struct tp_item){.epoch = p->epoch, .seq = i.seq};
@@ -127,7 +143,8 @@ static inline bool tp_fire(struct tp *p)
     if (p->epoch == 0 || p->fire_from > p->head)
         return false;
     struct tp_item *t = tp_item(p, p->fire_from++);
-    struct mb_outcome o = {.out_index = ++p->out_head, .seq = t->seq,
+    struct mb_outcome o = {.out_index = ++p->out_head,
+                           .seq = t->seq,
                            .outlet = t->taken ? t->taken : p->default_outlet,
                            .reason = t->taken || p->table ? MB_DECIDED : MB_LATE};
     t->fired = true;
@@ -140,7 +157,8 @@ static inline void tp_scrub(struct tp *p, uint32_t from, uint32_t to)
 {
     for (uint32_t s = from; s != to + 1; s++)
         for (int w = 0; w < MB_ITEM_WORDS; w++)
-            p->mem[mb_item_addr(TP_B, p->ring_n, s) + (uint32_t)w] = (uint16_t)(s * 7919u + (uint32_t)w * 31u + 0x5A00u);
+            p->mem[mb_item_addr(TP_B, p->ring_n, s) + (uint32_t)w] =
+                (uint16_t)(s * 7919u + (uint32_t)w * 31u + 0x5A00u);
 }
 
 static inline void tp_lose_all(struct tp *p)
@@ -186,7 +204,8 @@ static inline void tp_take_slots(struct tp *p)
     for (uint32_t s = p->fire_from; p->epoch && s <= p->head; s++) {
         struct tp_item *t = tp_item(p, s);
         uint16_t outlet;
-        if (!t->taken && mb_slot_valid(p->mem + mb_slot_addr(p->host, p->slot_m, s), p->epoch, s, &outlet))
+        if (!t->taken &&
+            mb_slot_valid(p->mem + mb_slot_addr(p->host, p->slot_m, s), p->epoch, s, &outlet))
             t->taken = outlet;
     }
 }
@@ -237,7 +256,8 @@ static inline void tp_judge(struct tp *p, uint32_t addr, uint32_t n)
         return;
     }
     p->bad_slot |= (addr - p->host) % MB_SLOT_WORDS || n % MB_SLOT_WORDS;
-    for (uint32_t s = p->head > p->slot_m ? p->head - p->slot_m + 1 : 1; p->epoch && s <= p->head; s++) {
+    for (uint32_t s = p->head > p->slot_m ? p->head - p->slot_m + 1 : 1; p->epoch && s <= p->head;
+         s++) {
         uint32_t at = mb_slot_addr(p->host, p->slot_m, s);
         uint16_t outlet;
         if (at < addr || at >= addr + n || !mb_slot_valid(p->mem + at, p->epoch, s, &outlet))
@@ -254,7 +274,8 @@ static inline int tp_refuse(struct reply *r, uint8_t code)
     return ERR_EXCEPTION;
 }
 
-static inline int tp_write(struct tp *p, uint32_t addr, uint32_t n, const uint16_t *words, struct reply *r)
+static inline int tp_write(struct tp *p, uint32_t addr, uint32_t n, const uint16_t *words,
+                           struct reply *r)
 {
     uint32_t end = p->host + MB_HOST_WORDS + (uint32_t)MB_SLOT_WORDS * p->slot_m;
     if (addr < p->host || addr + n > end)
@@ -286,7 +307,8 @@ static inline void tp_do(struct tp *p, const struct want *w, struct reply *r)
     else if (w->fc == 16)
         r->rc = tp_write(p, w->addr, w->n, w->words, r);
     else if (w->fc == 23 && p->fc23)
-        r->rc = tp_write(p, w->waddr, w->wn, w->words, r) == 0 ? tp_read(p, w->addr, w->n, r) : ERR_EXCEPTION;
+        r->rc = tp_write(p, w->waddr, w->wn, w->words, r) == 0 ? tp_read(p, w->addr, w->n, r)
+                                                               : ERR_EXCEPTION;
     else
         r->rc = tp_refuse(r, TP_NOT_FC);
 }
