@@ -20,7 +20,6 @@ class Consumer:
         self.lock = threading.Condition()
         self.last, self.events = (0, 0), []
         self.repeats = self.holes = self.replayed = 0
-        self.raw = []               # (epoch, seq) in order of arrival, replays excluded
 
     def next_is(self, key):
         return key == (self.last[0], self.last[1] + 1) or (key[0] > self.last[0] and key[1] == 1)
@@ -30,8 +29,6 @@ class Consumer:
         e = json.loads(payload)
         key = (e["streamepoch"], e["streamseq"])
         with self.lock:
-            if not replay:
-                self.raw.append(key)
             if key <= self.last:
                 self.repeats += 1
             elif self.next_is(key):
@@ -50,15 +47,6 @@ class Consumer:
             if not self.lock.wait_for(lambda: len(self.events) >= n, seconds):
                 raise TimeoutError(f"{len(self.events)} of {n} events after {seconds} s; last {self.last}, "
                                    f"{self.holes} holes")
-
-    def inversions(self):
-        """First deliveries that came after a later one: the publisher may repeat, never overtake."""
-        high, seen, bad = (0, 0), set(), 0
-        for key in self.raw:
-            bad += key not in seen and key < high
-            seen.add(key)
-            high = max(high, key)
-        return bad
 
 
 def replay_http(base, stream, consumer, limit=50):

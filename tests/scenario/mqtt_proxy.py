@@ -1,5 +1,7 @@
 """A proxy before a broker that forwards bytes as they are, packet by packet, and may hold PUBACKs (to the
-publisher) or PUBLISHes (to the broker) back until it is told to let them go or to cut."""
+publisher) or PUBLISHes (to the broker) back until it is told to let them go or to cut. It notes the numbers of
+the events in the order in which the publisher sent them."""
+import re
 import socket
 import threading
 
@@ -51,7 +53,7 @@ class MqttProxy:
         self.lock = threading.Condition()
         self.hold = None            # None, "puback" or "publish"
         self.held = 0               # packets held back since `hold` was set
-        self.published, self.acked = 0, 0
+        self.sent = []              # streamseq of every event that the publisher sent
         self.connections, self.open, self.closing = 0, set(), False
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -93,12 +95,12 @@ class MqttProxy:
         held = "publish" if kind == PUBLISH else "puback"
         event = kind == PUBACK or "/ev/" in topic(packet)
         with self.lock:
+            if kind == PUBLISH and event:
+                self.sent.append(int(re.search(rb'"streamseq":(\d+)', packet).group(1)))
             if event and self.hold == held:
                 self.held += 1
                 self.lock.notify_all()
                 self.lock.wait_for(lambda: self.hold != held or self.closing)
-            self.published += kind == PUBLISH
-            self.acked += kind == PUBACK
 
     def hold_back(self, what):
         with self.lock:
@@ -109,6 +111,15 @@ class MqttProxy:
         """Until something is being held back."""
         with self.lock:
             return self.lock.wait_for(lambda: self.held > 0, seconds)
+
+    def leaps(self):
+        """Events that the publisher sent before one that must go first; it may go back, never ahead."""
+        high, bad = 0, []
+        for n in list(self.sent):
+            if n > high + 1:
+                bad.append(f"{n} after {high}")
+            high = max(high, n)
+        return bad
 
     def cut(self):
         """Every connection breaks now, and what was held back with it."""
