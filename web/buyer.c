@@ -56,6 +56,13 @@ static void set_kg(json_t *view, const char *key, int64_t mg)
     set_text(view, key, num_kg(mg, kg, sizeof kg));
 }
 
+/* For sums and for what a belt weighed: to the gram, as people read it. */
+static void set_grams(json_t *view, const char *key, int64_t mg)
+{
+    int64_t g;
+    set_kg(view, key, num_ratio(mg, 1, 1000, &g) ? mg : g * 1000);
+}
+
 static void set_share(json_t *view, const char *key, int64_t ppm)
 {
     char text[32];
@@ -240,7 +247,7 @@ static void put_timeline(json_t *view, const json_t *lot, const struct buyer_ask
             set_flag(step, "by_hand");
         set_time(step, "at", int_of(s, "at_ms"), a->offset_min);
         if (has(s, "mg"))
-            set_kg(step, "kg", int_of(s, "mg"));
+            set_grams(step, "kg", int_of(s, "mg"));
         json_array_append_new(list, step);
     }
     if (json_array_size(list))
@@ -255,9 +262,9 @@ static void put_balance(json_t *view, const json_t *lot)
     if (in <= 0 || num_ratio(loss, 1000000, in, &ppm))
         return;
     json_t *o = json_object();
-    set_kg(o, "in", in);
-    set_kg(o, "out", int_of(b, "out_mg"));
-    set_kg(o, "loss", loss);
+    set_grams(o, "in", in);
+    set_grams(o, "out", int_of(b, "out_mg"));
+    set_grams(o, "loss", loss);
     set_share(o, "loss_share", ppm);
     json_object_set_new(view, "balance", o);
 }

@@ -77,9 +77,15 @@ class Chrome:
         return self.script("const e = document.querySelector(arguments[0]); return e && e.innerText", css)
 
     def press(self, css):
-        """A real click in the middle of it: refused when something else lies over it."""
-        e = self._do("POST", "/element", {"using": "css selector", "value": css})[ELEMENT]
-        self._do("POST", f"/element/{e}/click", {})
+        """A real click in the middle of it: refused when something else lies over it. Once more when the page
+        drew it anew between finding and pressing."""
+        for left in (2, 1, 0):
+            e = self._do("POST", "/element", {"using": "css selector", "value": css})[ELEMENT]
+            try:
+                return self._do("POST", f"/element/{e}/click", {})
+            except RuntimeError as why:
+                if "stale element" not in str(why) or not left:
+                    raise
 
     def until(self, what, condition, seconds=10):
         """condition: the body of a script; waits until it returns something true."""

@@ -49,11 +49,16 @@ def station(place, browser):
     return browser
 
 
+def pressed(browser):
+    """Presses the button in the moment when it may be pressed: on a busy machine a value may be old again
+    before a second call comes."""
+    browser.until("the button", "const b = document.getElementById('accept'); if (b.disabled) return false; b.click(); return true")
+
+
 def accept(place, browser, mg):
     place.hands.load(mg)
     state(browser, "ready")
-    browser.until("the button", "return !document.getElementById('accept').disabled")
-    browser.press("#accept")
+    pressed(browser)
 
 
 def cleared(place, browser):
@@ -69,7 +74,7 @@ def test_a_delivery_is_received_with_three_presses(place, station):
     assert count(place, "SELECT count(*) FROM weighing") == before + 1
     lot = count(place, "SELECT lot FROM weighing ORDER BY event_seq DESC LIMIT 1")
     assert count(place, "SELECT mg FROM lot WHERE lot = ?", lot) == 12346000
-    assert station.text("[data-step=lot] .v") == lot, "the next crate goes into the same lot"
+    assert station.text("[data-step=lot] .v").startswith(lot), "the next crate goes into the same lot"
     state(station, "accepted")
     assert station.script("return document.getElementById('accept').disabled")
     cleared(place, station)
@@ -100,7 +105,10 @@ def test_a_hundred_taps_count_once(place, station):
     place.hands.load(3000000)
     state(station, "ready")
     before = count(place, "SELECT count(*) FROM weighing")
-    station.script("for (let i = 0; i < 100; i++) document.getElementById('accept').click()")
+    station.until("a hundred taps", """const b = document.getElementById('accept');
+        if (b.disabled) return false;
+        for (let i = 0; i < 100; i++) b.click();
+        return true""")
     said(station, "已记录 3.000 kg")
     time.sleep(0.5)
     assert count(place, "SELECT count(*) FROM weighing") == before + 1
@@ -119,7 +127,7 @@ def test_an_answer_that_got_lost_counts_once(place, station):
           if (String(url).startsWith('/do/station.accept') && !window.lost++) throw new TypeError('connection lost');
           return r;
         }""")
-    station.press("#accept")
+    pressed(station)
     said(station, "已记录 4.000 kg")
     assert station.script("return window.lost") == 2
     assert count(place, "SELECT count(*) FROM weighing") == before + 1
@@ -176,16 +184,15 @@ def test_a_refusal_says_why_and_the_next_try_counts(place, station):
     state(station, "ready")
     station.script("""const real = window.fetch;
         window.fetch = (url, o) => {
-          if (String(url).startsWith('/do/station.accept'))
-            o = {...o, body: o.body.replace(/"shown_mg":\\d+/, '"shown_mg":1')};
+          if (!String(url).startsWith('/do/station.accept')) return real(url, o);
           window.fetch = real;
-          return real(url, o);
+          return real(url, {...o, body: o.body.replace(/"shown_mg":\\d+/, '"shown_mg":1')});
         }""")
     before = count(place, "SELECT count(*) FROM weighing")
-    station.script("document.getElementById('accept').click()")
+    pressed(station)
     said(station, "没有记上")
     assert count(place, "SELECT count(*) FROM weighing") == before
-    station.press("#accept")
+    pressed(station)
     said(station, "已记录 8.000 kg")
 
 

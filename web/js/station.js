@@ -20,6 +20,8 @@ let attempt = newId();
 
 // ---- what there is to choose
 
+const grams = (mg) => kg(Math.round(mg / 1000) * 1000);
+
 const named = (list, key, id) => list.find((x) => x[key] === id);
 const person = (list, id) => (named(list, "pid", id) || {}).label || "";
 const zh = document.documentElement.lang.startsWith("zh");
@@ -29,7 +31,7 @@ const productName = (id) => {
 };
 const gradeName = (g) => (g ? text("g." + g) : "");
 const lotNote = (l) => [l.farmer && person(data.farmers, l.farmer), gradeName(l.grade)].filter(Boolean).join(" ");
-const lotTile = (l) => ({ id: l.id, label: lotNote(l) || productName(l.product), sub: l.id, note: text("onhand", { kg: kg(l.on_hand_mg) }) });
+const lotTile = (l) => ({ id: l.id, label: lotNote(l) || productName(l.product), sub: l.id, note: text("onhand", { kg: grams(l.on_hand_mg) }) });
 const personTile = (p) => ({ id: p.pid, label: p.label, sub: p.initials, find: p.initials });
 const openLots = () => data.lots.filter((l) => l.kind === "intake" && l.state === "open" && l.farmer === c.farmer && l.product === c.product);
 const tasksOf = () => data.tasks.filter((t) => t.worker === c.worker);
@@ -48,7 +50,10 @@ const STEPS = {
   },
   lot: {
     options: () => [{ id: "new", label: text("newlot") }, ...openLots().map(lotTile)],
-    shown: () => (c.lot === "new" ? text("newlot") : c.lot || ""),
+    shown: () => {
+      const l = named(data.lots, "id", c.lot);
+      return c.lot === "new" ? text("newlot") : c.lot ? c.lot + (l ? " · " + grams(l.on_hand_mg) + " kg" : "") : "";
+    },
   },
   worker: { options: () => data.workers.map(personTile), shown: () => person(data.workers, c.worker) },
   task: {
@@ -193,7 +198,7 @@ function say(tone, message, link) {
 }
 
 function drawRecent() {
-  const rows = window.innerWidth > 760 ? Math.max(1, Math.floor($("recent").clientHeight / 61)) : 5;
+  const rows = window.innerWidth > 760 ? Math.max(1, Math.floor($("recent").clientHeight / 63)) : 5;
   $("recent").replaceChildren(...data.weighings.slice(0, rows).map((w) => {
     const li = document.createElement("li");
     const lot = named(data.lots, "id", w.lot);
@@ -315,6 +320,7 @@ async function once(verb, args, suffix = "") {
   const r = await ask(verb, args, attempt + suffix);
   if (!r.unsure) attempt = newId();
   busy = false;
+  drawAccept();
   if (r.error) say("bad", r.unsure ? r.error : text("refused") + ": " + r.error);
   await load();
   return r;

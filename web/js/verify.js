@@ -240,7 +240,9 @@
     }
     for (const [id, ok] of Object.entries(said)) doc.getElementById("c-" + id).className = ok === null ? "none" : ok ? "ok" : "bad";
     doc.getElementById("who").className = "m ok";
-    if (Object.values(said).includes(false)) doc.body.classList.add("broken");
+    // A seal that does not fit is the label's fault, and the page says so; unless it said otherwise.
+    const honest = said.seal !== false || doc.getElementById("verdict").classList.contains("bad");
+    if ([said.sign, said.log, said.page, honest].includes(false)) doc.body.classList.add("broken");
   }
 
   root.lotlineVerify = { sha256, sha512, ed25519, openNote, included, leafOf, sealOf, check, fromHex, fromBase64, utf8 };
