@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOST_LATEST_MS 185 /* then before anything but slots (invariant 3) */
-
 struct mailbox *mailbox_new(const struct mailbox_options *o)
 {
     assert(o->session != 0 && o->poll_ms > 0 && o->link.max_read >= MB_HDR_WORDS + o->serial &&
@@ -112,7 +110,7 @@ bool mailbox_want(struct mailbox *m, struct mono now, struct want *ret, struct m
         return want_last_words(m, ret);
     if (!m->doubt.on && slots_want(m, ret))
         return true;
-    if (host_due(m, now) && mono_since_ms(now, m->host_last) >= HOST_LATEST_MS) { /* invariant 3 */
+    if (host_overdue(m, now)) { /* invariant 3 */
         host_want(m, ret, false);
         return true;
     }

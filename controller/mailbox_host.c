@@ -8,6 +8,8 @@
 #include "controller/mailbox_state.h"
 
 enum {
+    HOST_LATEST_MS = 185, /* then before anything but slots */
+    HOST_LEAST_MS = 20,
     HOST_MS = 150, /* at least five times a second, with a margin */
     RETRY_MS = 20,
     ODD_READS = 3,
@@ -20,6 +22,19 @@ bool host_due(const struct mailbox *m, struct mono now)
 {
     return m->seen && !m->foreign && mono_reached(now, m->host_hold) &&
            (m->host_dirty || mono_reached(now, m->host_due));
+}
+
+bool host_overdue(const struct mailbox *m, struct mono now)
+{
+    return host_due(m, now) && mono_reached(now, m->host_latest);
+}
+
+/* On a slow line what is begun before the host's turn takes its own time: a header, or records and
+ * their slots, and the write itself. */
+static int64_t earlier(int64_t ms, int64_t by_ns)
+{
+    ms -= by_ns / 1000000;
+    return ms < HOST_LEAST_MS ? HOST_LEAST_MS : ms;
 }
 
 void host_want(struct mailbox *m, struct want *ret, bool bye)
@@ -45,8 +60,8 @@ void host_take(struct mailbox *m, const struct reply *r, struct mono now)
         return;
     }
     m->host_dirty = false;
-    m->host_last = now;
-    m->host_due = mono_add_ms(now, HOST_MS);
+    m->host_due = mono_add_ms(now, earlier(HOST_MS, 2 * m->rtt_ns));
+    m->host_latest = mono_add_ms(now, earlier(HOST_LATEST_MS, 3 * m->rtt_ns));
     if (!m->own_write) {
         m->own_write = true;
         m->own_at = r->got;

@@ -270,7 +270,7 @@ void items_take(struct mailbox *m, const struct reply *r, struct mono now)
             continue;
         if (r->rc != 0) {
             c->retry = r->rc == ERR_EXCEPTION ? mono_add_ms(now, BUSY_PAUSE_MS) : now;
-        } else if (!take_record(m, c, r->words + MB_ITEM_WORDS * i, now)) {
+        } else if (!take_record(m, c, r->words + (size_t)MB_ITEM_WORDS * i, now)) {
             epoch_step(m, EV_DIFFERS, &m->hdr, now);
             return;
         }

@@ -109,14 +109,14 @@ static bool twice(const struct mailbox *m, const uint16_t *w, uint32_t i)
 {
     return m->o.map.checks ||
            (m->out_once_at == m->flight.seq && i < m->out_once_n &&
-            memcmp(w, m->out_once + MB_OUT_WORDS * i, MB_OUT_WORDS * sizeof(*w)) == 0);
+            memcmp(w, m->out_once + (size_t)MB_OUT_WORDS * i, MB_OUT_WORDS * sizeof(*w)) == 0);
 }
 
 static void remember(struct mailbox *m, const struct reply *r)
 {
     m->out_once_at = m->flight.seq;
     m->out_once_n = m->flight.n;
-    memcpy(m->out_once, r->words, m->flight.n * MB_OUT_WORDS * sizeof(*r->words));
+    memcpy(m->out_once, r->words, (size_t)m->flight.n * MB_OUT_WORDS * sizeof(*r->words));
 }
 
 void outcomes_take(struct mailbox *m, const struct reply *r, struct mono now)
@@ -127,7 +127,7 @@ void outcomes_take(struct mailbox *m, const struct reply *r, struct mono now)
         return;
     }
     for (uint32_t i = 0; i < m->flight.n; i++) {
-        const uint16_t *w = r->words + MB_OUT_WORDS * i;
+        const uint16_t *w = r->words + (size_t)MB_OUT_WORDS * i;
         struct staged s = {.o = {.out_index = m->flight.seq + i}};
         if (!mb_outcome_decode(w, m->epoch, m->flight.seq + i, m->o.map.checks, &s.o) ||
             !twice(m, w, i)) {

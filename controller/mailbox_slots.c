@@ -61,7 +61,7 @@ bool slots_want(struct mailbox *m, struct want *ret)
     ret->prio = PRIO_DIVERT;
     for (uint32_t i = 0; i < n; i++)
         mb_slot_encode(m->epoch, m->slot_from + i, cell_of(m, m->slot_from + i)->outlet,
-                       ret->words + MB_SLOT_WORDS * i);
+                       ret->words + (size_t)MB_SLOT_WORDS * i);
     m->flight.seq = m->slot_from;
     m->flight.n = n;
     if (m->o.link.fc23 && !m->no_fc23 && ret->n <= 120)
@@ -119,7 +119,8 @@ void adopt_take(struct mailbox *m, const struct reply *r, struct mono now)
     for (uint32_t i = 0; i < m->flight.n && r->rc == 0; i++) {
         struct cell *c = cell_of(m, m->flight.seq + i);
         if (c->seq == m->flight.seq + i)
-            c->adopted = mb_slot_valid(r->words + MB_SLOT_WORDS * i, m->epoch, c->seq, &c->outlet);
+            c->adopted =
+                mb_slot_valid(r->words + (size_t)MB_SLOT_WORDS * i, m->epoch, c->seq, &c->outlet);
     }
     if (never) /* it may be read back, says the contract; this PLC does not let us */
         tell_alarm(m, NEWS_ALARM, "slots-not-readable",

@@ -129,7 +129,7 @@ struct mailbox {
         uint32_t seq_epoch, seq, out_epoch, out;
     } durable; /* committed, as last told */
     bool feed_stop, host_dirty;
-    struct mono host_due, host_last, host_hold;
+    struct mono host_due, host_latest, host_hold;
     bool turn_credit, out_turn; /* one of host and outcomes per header when time is short */
     int64_t rtt_ns;
 
@@ -199,6 +199,7 @@ void outcomes_take(struct mailbox *m, const struct reply *r, struct mono now);
 void outcomes_lose(struct mailbox *m, uint32_t head, const char *cause);
 /* mailbox_host.c */
 bool host_due(const struct mailbox *m, struct mono now);
+bool host_overdue(const struct mailbox *m, struct mono now);
 void host_want(struct mailbox *m, struct want *ret, bool bye);
 void host_take(struct mailbox *m, const struct reply *r, struct mono now);
 void host_echo(struct mailbox *m, const struct mb_header *h, bool beat, struct mono sent);
