@@ -1,11 +1,12 @@
-/* Whose turn it is. Pure: time is an argument. Thread: the bus thread (tests: any).
- * Owns the list of devices and each one's breaker.
+/* Whose turn it is. Pure: time is an argument. Thread: the bus thread (tests: any). Owns the list
+ * of devices and each one's breaker.
  *
- * 1. Asking a device what it wants costs nothing and binds nobody; only the one chosen is executed.
+ * 1. Asking a device what it wants costs nothing and binds nobody; only the one chosen is
+ *    executed.
  * 2. Lower prio first; within one prio whoever was served longest ago, so nobody starves.
  * 3. A unit that fails `breaker_fails` times running is left alone for a growing time; then it is
  *    probed, but never while another device has a divert want. A device that is alone on its bus
- * has no breaker: it harms nobody, and waiting would only delay its return.
+ *    has no breaker: it harms nobody, and waiting would only delay its return.
  * 4. A broken link says nothing about units: ERR_LINK moves no breaker, it only pauses the bus. */
 #include "controller/bus.h"
 #include <assert.h>

@@ -1,9 +1,9 @@
 /* The bus thread: bus_next, link_do, bus_done, wait. Everything between a device's words and its
- * wire happens here, in this order, and nothing else does. Owns: the bus and the link from start to
- * stop, the eventfd that wakes it.
+ * wire happens here, in this order, and nothing else does. Owns: the bus and the link from start
+ * to stop, the eventfd that wakes it.
  *
  * 1. It waits only in link_do (bounded there) and in wait_until (at most TURN_MS), so `progress`
- * moves.
+ *    moves.
  * 2. It waits for absolute times; a wake-up is level-triggered and cannot be lost. */
 #include "controller/busthread.h"
 #include "base/log.h"

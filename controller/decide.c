@@ -1,8 +1,9 @@
-/* Measures → grade → outlet. Pure: equal inputs give equal answers, here, in replay and in what-if.
+/* Measures → grade → outlet. Pure: equal inputs give equal answers, here, in replay and in
+ * what-if.
  *
  * 1. Bad quality is never decided as good: no grade, the outlet that the plan names for it.
- * 2. An outlet that is blocked, full or beyond N_OUTLETS is passed over; when none is left the item
- *    goes to the rework of the default outlet.
+ * 2. An outlet that is blocked, full or beyond N_OUTLETS is passed over; when none is left the
+ *    item goes to the rework of the default outlet.
  * way: 6/12 decide outlet */
 #include "controller/decide.h"
 #include <string.h>

@@ -1,6 +1,6 @@
-/* Modbus PDUs, built and compared byte for byte (Modbus Application Protocol
- * V1.1b3, 6.3, 6.4, 6.12, 6.17). Pure. libmodbus 3.1.6 compares only the quantity of FC16 and no
- * address, so the daemon does not rely on its comparisons at all. */
+/* Modbus PDUs, built and compared byte for byte (Modbus Application Protocol V1.1b3, 6.3, 6.4,
+ * 6.12, 6.17). Pure. libmodbus 3.1.6 compares only the quantity of FC16 and no address, so the
+ * daemon does not rely on its comparisons at all. */
 #include "controller/frame.h"
 #include <assert.h>
 

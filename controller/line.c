@@ -1,12 +1,13 @@
-/* A sorting line: the mailbox machine asks, decide answers, the news ring carries away. Bus thread,
- * except line_new, line_free (main, while no bus runs) and line_status_get (any thread).
+/* A sorting line: the mailbox machine asks, decide answers, the news ring carries away. Bus
+ * thread, except line_new, line_free (main, while no bus runs) and line_status_get (any thread).
  * Owns: the machine, the decided items that wait to be handed over, the running counters.
  *
  * 1. Nothing here blocks: without room in the news ring items wait (at most RING_N), and the
- * machine reads no outcomes.
+ *    machine reads no outcomes.
  * 2. `now` counts every decided item, `handed` those handed over; when a batch is thrown away the
- * first starts again from the second.
- * 3. Main is woken only when no record or slot is waited for: its wake-up must not cost a deadline.
+ *    first starts again from the second.
+ * 3. Main is woken only when no record or slot is waited for: its wake-up must not cost a
+ *    deadline.
  * way: 7/12 line to ring */
 #include "controller/line.h"
 #include "controller/decide.h"

@@ -4,16 +4,16 @@
  *
  * libmodbus connects, keeps the serial port, adds and checks the RTU's CRC and deframes with one
  * hard deadline (byte timeout 0, no recovery mode). It is not asked to judge: it accepts TCP
- * answers with a wrong unit, protocol or length and FC16 answers with a wrong address, and its raw
- * requests carry transaction 0. So the MBAP header is ours, both ways, and frame.c compares what
- * follows it.
+ * answers with a wrong unit, protocol or length and FC16 answers with a wrong address, and its
+ * raw requests carry transaction 0. So the MBAP header is ours, both ways, and frame.c compares
+ * what follows it.
  *
  * 1. A reply counts only if transaction, protocol, length, unit and PDU are those of the request.
  * 2. On TCP every failure but an exception closes the connection with a reset: no late reply can
- * reach a later request, and no unsent write can burst out after the cable is plugged in again.
- * Whole repeats of earlier transactions are passed over.
- * 3. On RTU a failure makes the line dirty: nothing is sent before it has been drained to silence.
- *    Only a port that is gone is closed.
+ *    reach a later request, and no unsent write can burst out after the cable is plugged in
+ *    again. Whole repeats of earlier transactions are passed over.
+ * 3. On RTU a failure makes the line dirty: nothing is sent before it has been drained to
+ *    silence. Only a port that is gone is closed.
  * 4. No call outlasts its deadline; connecting has a deadline of its own, CONNECT_MS.
  * 5. Nothing is written that the guard does not allow.
  * way: 3/12 link */

@@ -1,12 +1,13 @@
 /* What to ask next, and where each answer goes. Pure; bus thread. Owns struct mailbox.
  *
- * 1. Between a record and its slot nothing else is asked, and between the header that shows an item
- * and its record nothing but host words that would otherwise come too late.
+ * 1. Between a record and its slot nothing else is asked, and between the header that shows an
+ *    item and its record nothing but host words that would otherwise come too late.
  * 2. Headers are due on a grid of absolute times; what is not urgent (host words, outcomes) is
- * begun only when it will be over before the next one, but one of them per header in any case.
+ *    begun only when it will be over before the next one, but one of them per header in any case.
  * 3. Host words go out at least five times a second and soon after each commit.
  * 4. want() promises nothing: state changes in take functions, by the answer to the want given
- * last. way: 4/12 mailbox */
+ *    last.
+ * way: 4/12 mailbox */
 #include "controller/mailbox.h"
 #include "controller/mailbox_state.h"
 #include <assert.h>

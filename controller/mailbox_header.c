@@ -1,9 +1,9 @@
 /* Headers: when one is read, when it counts, what it sets in motion. Pure; bus thread.
  *
- * 1. A header counts with its check, or, from a PLC without checks, after two reads that are equal
- * but for HEARTBEAT, ENC and UPTIME_MS.
+ * 1. A header counts with its check, or, from a PLC without checks, after two reads that are
+ *    equal but for HEARTBEAT, ENC and UPTIME_MS.
  * 2. A header that would move the machine to another phase counts only when the next one says the
- * same: on a serial line an old answer may come late.
+ *    same: on a serial line an old answer may come late.
  * 3. Such a step is postponed while the owner has no room for its news. */
 #include "controller/mailbox_state.h"
 #include <string.h>

@@ -1,9 +1,9 @@
 /* The host's header words, and whether another host writes too (rule 9). Pure; bus thread.
  *
  * 1. ACK_SEQ and ACK_OUT never exceed what is committed and handed over; ACK_EPOCH is 0 unless
- * running.
+ *    running.
  * 2. HOST_HEARTBEAT changes with every attempt, so that a lost answer cannot look like a stopped
- * host.
+ *    host.
  * 3. Once another host is seen, nothing is written any more. */
 #include "controller/mailbox_state.h"
 

@@ -1,11 +1,12 @@
 /* Items: which records are read, when one counts, when it is handed over. Pure; bus thread.
  *
  * 1. A record counts only with the wanted SEQ, its tail and its check, or, without checks, after
- * two equal reads. Otherwise it is read again; 16 reads over at least 200 ms later it is
- * unreadable.
+ *    two equal reads. Otherwise it is read again; 16 reads over at least 200 ms later it is
+ *    unreadable.
  * 2. Every seq of the epoch is handed over once, in order: as an item or inside a gap.
  * 3. An item is handed over only after a later header has shown the same epoch.
- * 4. At most RING_N items wait here; without room for news nothing is handed over and nothing lost.
+ * 4. At most RING_N items wait here; without room for news nothing is handed over and nothing
+ *    lost.
  * 5. A record that cannot be read holds up the handing over of later ones, not their slots. */
 #include "controller/mailbox_state.h"
 #include <string.h>

@@ -1,9 +1,9 @@
 /* Outcomes: where each item went, in order of OUT_INDEX, once each. Pure; bus thread.
  *
- * 1. Outcomes wait in the stage until a later header shows the same epoch and their items have been
- *    handed over; nothing more is read meanwhile.
+ * 1. Outcomes wait in the stage until a later header shows the same epoch and their items have
+ *    been handed over; nothing more is read meanwhile.
  * 2. Every index is handed over once: as an outcome or inside a gap (overrun, or 200 ms
- * unreadable).
+ *    unreadable).
  * 3. Without room for news no outcomes are read. */
 #include "controller/mailbox_state.h"
 #include <string.h>

@@ -1,10 +1,10 @@
-/* Slots: written at once after the record, alone, and never twice with different outlets. Pure; bus
- * thread.
+/* Slots: written at once after the record, alone, and never twice with different outlets. Pure;
+ * bus thread.
  *
  * 1. An item's outlet is set once, by the owner or by the slot that stood there; it is only
- * rewritten.
- * 2. A slot is needed until it is confirmed, its outcome is known, or its place belongs to a later
- * item.
+ *    rewritten.
+ * 2. A slot is needed until it is confirmed, its outcome is known, or its place belongs to a
+ *    later item.
  * 3. A request holds whole slots of consecutive items up to the end of the ring, nothing else. */
 #include "controller/mailbox_state.h"
 #include <string.h>

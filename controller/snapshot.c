@@ -1,6 +1,6 @@
-/* A sequence lock over 64-bit words. Writer: one bus thread; readers: any.
- * Invariant: `seq` is odd while the words change; a reader that saw it change copies again. The
- * words are atomics themselves (relaxed), so a torn copy is thrown away, not undefined. */
+/* A sequence lock over 64-bit words. Writer: one bus thread; readers: any. Invariant: `seq` is
+ * odd while the words change; a reader that saw it change copies again. The words are atomics
+ * themselves (relaxed), so a torn copy is thrown away, not undefined. */
 #include "controller/snapshot.h"
 #include <assert.h>
 #include <sched.h>
