@@ -188,7 +188,7 @@ class Kills:
         self.proxy = ModbusProxy(s.sim_devices["s1"]["port"], ring=RING)
         self.killer = self.proxy.hooks = Killer(s)
         s.write_config(lines=[s.line_config(port=self.proxy.port)], crops=str(self.crops),
-                       stations=[dict(name="st1", scale="w1", stable_ms=100)])
+                       **s.quick_scale())
         s.start_broker()
         self.mqtt = MqttProxy(s.mqtt_port)
         s.start_daemon()

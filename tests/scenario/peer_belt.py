@@ -15,7 +15,7 @@ class Sorter(Peer):
     def __init__(self, folder, name, *options, rate=50, seed=1):
         self.name, self.truth = name, folder / f"{name}.jsonl"
         super().__init__("sorter.py", "--truth", self.truth, "--control", "stdin", "--outlets", 5, "--default-outlet",
-                         DEFAULT, "--rate", rate, "--seed", seed, "--beat-ms", 400, *options)
+                         DEFAULT, "--rate", rate, "--seed", seed, "--beat-ms", 900, *options)
         self.port = self.ready["port"]
 
 

@@ -136,7 +136,7 @@ def test_unreachable_plc_and_wrong_unit(shed_of):
     s.start_sim([sorter("right"), "scale:name=w1,port=0,unit=1,settle-ms=60"])
     s.sim_devices["gone"] = dict(port=port)
     s.write_config(lines=[s.line_config("gone"), s.line_config("other", port=s.sim_devices["right"]["port"], unit=9)],
-                   stations=[dict(name="st1", scale="w1", stable_ms=100)])
+                   **s.quick_scale())
     p = s.start_daemon()
     h = Hands(s).prepare()
     assert h.check_scale()["ok"]                                     # the scale does not wait for dead PLCs
@@ -265,7 +265,7 @@ def test_full_disk(disk):
     """No row, no acknowledgement, no answer; feed-stop within a second; space again, and all goes on."""
     s = disk
     s.start_sim([sorter("s1"), "scale:name=w1,port=0,unit=1,settle-ms=60"])
-    s.write_config(stations=[dict(name="st1", scale="w1", stable_ms=100)])
+    s.write_config(**s.quick_scale())
     s.start_daemon()
     h = Hands(s).prepare()
     h.check_scale()
@@ -316,7 +316,7 @@ def shop(module_shed_of):
     """Everything runs: record, station, pages."""
     s = module_shed_of("shop")
     s.start_sim(["scale:name=w1,port=0,unit=1,settle-ms=60"])
-    s.write_config(lines=[], stations=[dict(name="st1", scale="w1", stable_ms=100)])
+    s.write_config(lines=[], **s.quick_scale())
     s.start_daemon()
     s.hands = Hands(s).prepare()
     s.start_web("public")

@@ -48,7 +48,7 @@ class Market:
     def __init__(self, shed):
         self.shed, self.n = shed, 0
         shed.start_sim(["scale:name=w1,port=0,unit=1,settle-ms=50"])
-        shed.write_config(lines=[], stations=[dict(name="st1", scale="w1", stable_ms=100)])
+        shed.write_config(lines=[], **shed.quick_scale())
         shed.start_daemon()
         self.hands = Hands(shed).prepare()
         self.hands.check_scale()

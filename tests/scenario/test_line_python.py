@@ -11,7 +11,7 @@ from rig.proc import wait_for
 
 LATE, NO_HOST, UNTRACKED = 2, 4, 5
 SORTERS = {
-    "torn": ("--tear", 0.3, "--odd", 0.1),
+    "torn": ("--tear", 0.3, "--odd", 0.1, "--decision-ms", 800),
     "reboots": ("--retentive", "--boot-ms", 150),
     "volatile": ("--boot-ms", 150),
     "overwrite": ("--ring", 16, "--slots", 16, "--overwrite", "--approach-ms", 60),
@@ -25,7 +25,7 @@ def hands(module_shed_of):
     sorters = {name: Sorter(s.run, name, *o) for name, o in SORTERS.items()}
     s.start_sim(["scale:name=w1,port=0,unit=1,settle-ms=50"])
     s.write_config(lines=[s.line_config(name, port=p.port, poll_ms=10) for name, p in sorters.items()],
-                   stations=[dict(name="st1", scale="w1", stable_ms=100)])
+                   **s.quick_scale())
     s.start_daemon()
     h = Hands(s).prepare()
     h.check_scale()

@@ -20,7 +20,7 @@ class Day:
     def __init__(self, shed):
         self.shed = shed
         shed.start_sim([sorter("s1", rate=50), "scale:name=w1,port=0,unit=1,settle-ms=50"])
-        shed.write_config(lines=[shed.line_config("s1")], stations=[dict(name="st1", scale="w1", stable_ms=100)])
+        shed.write_config(lines=[shed.line_config("s1")], **shed.quick_scale())
         shed.start_daemon()
         h = self.hands = Hands(shed).prepare()
         h.check_scale()

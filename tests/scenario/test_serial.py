@@ -118,7 +118,7 @@ def hands(module_shed_of):
         line = s.line_config(n, port=1, serial=str(s.sim_devices[n]["pty"]), baud=115200, poll_ms=50)
         del line["host"], line["port"]
         lines.append(line)
-    s.write_config(lines=lines, stations=[dict(name="st1", scale="w1", stable_ms=100)])
+    s.write_config(lines=lines, **s.quick_scale())
     s.start_daemon()
     h = Hands(s).prepare()
     h.check_scale()

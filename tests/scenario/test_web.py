@@ -23,7 +23,7 @@ class Shop:
     def __init__(self, shed):
         self.shed = shed
         shed.start_sim(["scale:name=w1,port=0,unit=1,settle-ms=50"])
-        shed.write_config(lines=[], stations=[dict(name="st1", scale="w1", stable_ms=100)])
+        shed.write_config(lines=[], **shed.quick_scale())
         shed.start_daemon()
         shed.start_web("public")
         shed.start_broker()
