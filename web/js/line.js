@@ -185,7 +185,9 @@ function list(id, rows, none) {
 
 function alarmRow(a) {
   const li = make("li");
-  li.append(make("b", "", [a.line, a.code].filter(Boolean).join(" · ")), make("div", "", a.text),
+  const known = text("a." + a.code); // the key itself when there are no words for it
+  const what = known === "a." + a.code ? a.code : known;
+  li.append(make("b", "", [a.line, what].filter(Boolean).join(" · ")), make("div", "m", a.text),
     make("div", "m", text("since", { time: time(a.since_ms) }) + (a.count > 1 ? " · " + text("times", { n: a.count }) : "")));
   return li;
 }
