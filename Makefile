@@ -126,7 +126,7 @@ check: packages-check ## build, unit tests of every folder, then pytest: all tha
 tests: $(TESTS) ## build the unit tests
 
 test-py: ## scenarios, devices in Python, browser (pytest)
-	@LOTLINE_BUILD=$(abspath $(B)) $(PY) -m pytest -q -n 2 -p no:cacheprovider tests
+	@LOTLINE_BUILD=$(abspath $(B)) $(PY) -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests
 
 tour: ## the files on the way of an item, in order
 	@grep -m1 -HoE 'way: [0-9]+/12 .*' $$(git ls-files '*.c' '*.h' '*.def') /dev/null | \

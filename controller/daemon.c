@@ -17,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define NEWS_RING  8192
+#define NEWS_RING  512 /* without room the mailbox hands nothing over: items wait there, none is lost */
 #define ORDER_RING 64
 #define HELD_MAX   1024
 

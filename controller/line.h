@@ -16,7 +16,7 @@ struct line_options {
     uint32_t poll_ms;    /* header period, default 5 */
     bool serial;         /* on a serial port: headers are read with 33 words (MAILBOX 12) */
     const struct map *map;
-    struct ring *news, *orders; /* news: ≥ 4096 records; the line never blocks on a full one */
+    struct ring *news, *orders; /* news: ≥ 256 records; the line never blocks on a full one */
     int news_fd;                /* eventfd that wakes main; −1 in tests */
     struct line_ack *ack;
     struct item_line_state state; /* from the record */

@@ -5,6 +5,7 @@
 #include "controller/daemon.h"
 #include "controller/status.h"
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,8 @@ int main(int argc, char **argv)
         usage();
         return 2;
     }
+    /* Reading large files once must not teach the allocator to keep what it could give back. */
+    mallopt(M_MMAP_THRESHOLD, 64 << 10);
     log_setup("lotlined", verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, getenv("JOURNAL_STREAM") != NULL);
     sigset_t signals;
     sigemptyset(&signals);

@@ -226,7 +226,8 @@ int event_append(struct store *s, enum event_kind kind, const json_t *body, cons
 
 /* The row that `q` stands on; its columns are seq, kind, at_ms, body. The row is copied first, so
  * that the visitor may use the same statement. */
-int event_visit(struct stmt *q, event_visit_fn *visit, void *ctx, int64_t *ret_seq, struct err *e)
+int event_visit(struct stmt *q, bool parse, event_visit_fn *visit, void *ctx, int64_t *ret_seq,
+                struct err *e)
 {
     struct event ev = {.seq = q_col(q, 0), .at = {q_col(q, 2)}};
     const void *p = q_bytes(q, 3, &ev.n);
@@ -241,7 +242,7 @@ int event_visit(struct stmt *q, event_visit_fn *visit, void *ctx, int64_t *ret_s
     q_done(q);
     if (rc == 0 && !bytes)
         rc = err_set(e, ERR_NOMEM, "no memory for event %lld", (long long)ev.seq);
-    if (rc == 0 && (rc = json_parse(bytes, ev.n, &body, e)))
+    if (rc == 0 && parse && (rc = json_parse(bytes, ev.n, &body, e)))
         err_prefix(e, "event %lld", (long long)ev.seq);
     if (rc == 0) {
         ev.bytes = bytes;
@@ -261,7 +262,7 @@ int event_read(struct db *db, int64_t seq, event_visit_fn *visit, void *ctx, str
     if (rc < 0)
         return err_set(e, rc, "event %lld: %s", (long long)seq,
                        rc == ERR_NOT_FOUND ? "no such event" : db_message(db));
-    rc = event_visit(q, visit, ctx, &seq, e);
+    rc = event_visit(q, true, visit, ctx, &seq, e);
     return rc < 0 ? rc : 0;
 }
 
@@ -275,7 +276,7 @@ int event_scan(struct db *db, int64_t after, int64_t limit, event_visit_fn *visi
         if (rc < 0)
             return err_set(e, rc, "events: %s", db_message(db));
         if (rc == 1)
-            rc = event_visit(q, visit, ctx, &after, e);
+            rc = event_visit(q, true, visit, ctx, &after, e);
         else
             return 0;
         if (rc)

@@ -27,7 +27,9 @@ extern const char store_schema[]; /* all tables of store.db */
 
 /* event.c: the row of `q` (columns seq, kind, at_ms, body first) to the visitor; resets q before.
  */
-int event_visit(struct stmt *q, event_visit_fn *visit, void *ctx, int64_t *ret_seq, struct err *e);
+/* parse false: body stays NULL, for who passes the bytes on. */
+int event_visit(struct stmt *q, bool parse, event_visit_fn *visit, void *ctx, int64_t *ret_seq,
+                struct err *e);
 /* event.c: what is personal does not enter store.db: ERR_DENIED as event_append says. */
 int event_screen(struct store *s, const json_t *v, bool is_public, struct err *e);
 /* rebuild.c: drops and makes all projections anew inside the open transaction. */

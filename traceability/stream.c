@@ -123,12 +123,14 @@ int stream_restart(struct store *s, const char *actor, struct err *e)
 struct reading {
     stream_visit_fn *visit;
     void *ctx;
+    bool any; /* something was visited */
     struct stream_event se;
 };
 
 static int visit_entry(void *ctx, const struct event *ev)
 {
     struct reading *r = ctx;
+    r->any = true;
     r->se.ev = *ev;
     return r->visit(r->ctx, &r->se);
 }
@@ -162,20 +164,19 @@ static int read_next(struct db *db, struct reading *r, struct err *e)
     memcpy(r->se.leaf, leaf, n < SHA256_LEN ? n : SHA256_LEN);
     r->se.epoch = q_col(q, 5);
     r->se.n = q_col(q, 6);
-    rc = event_visit(q, visit_entry, r, &seq, e);
+    rc = event_visit(q, false, visit_entry, r, &seq, e);
     return rc < 0 ? rc : rc == 0;
 }
 
 int stream_read(struct db *db, const char *stream, int64_t epoch, int64_t n, int64_t limit,
                 stream_visit_fn *visit, void *ctx, struct err *e)
 {
-    struct reading r = {visit, ctx, {.stream = stream, .epoch = epoch, .n = n}};
-    int rc = need_stream(db, stream, e);
-    if (rc)
-        return rc;
-    rc = 1;
+    struct reading r = {visit, ctx, false, {.stream = stream, .epoch = epoch, .n = n}};
+    int rc = 1;
     for (; rc == 1 && limit > 0; limit--)
         rc = read_next(db, &r, e);
+    if (rc >= 0 && !r.any) /* nothing came: is there such a stream at all? */
+        rc = need_stream(db, stream, e);
     return rc < 0 ? rc : 0;
 }
 
