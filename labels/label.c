@@ -1,6 +1,6 @@
-/* A box's label (contract: label.h). Positions are millimetres; the QR has half-millimetre modules, so it
- * prints as 4 dots a module at 203 dpi. A text that would be too long is set smaller, never cut: a cut
- * number is a wrong number. */
+/* A box's label (contract: label.h). Positions are millimetres; the QR has half-millimetre modules,
+ * so it prints as 4 dots a module at 203 dpi. A text that would be too long is set smaller, never
+ * cut: a cut number is a wrong number. */
 #include "labels/label.h"
 #include "labels/qr.h"
 #include "traceability/ident.h"
@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MODULE_UM   500
-#define MODULES_MAX 37 /* with the quiet zone 22.5 mm: what the place beside the text has room for */
+#define MODULE_UM 500
+#define MODULES_MAX                                                                                \
+    37 /* with the quiet zone 22.5 mm: what the place beside the text has room for */
 #define MARGIN_UM   2000
 #define QR_RIGHT_UM 59500
 
@@ -66,7 +67,8 @@ static void put_line(FILE *f, struct line l, const char *before, const char *tex
     int size = l.size;
     if (width > 0 && (long long)width * size > (long long)l.room * 1000)
         size = (int)((long long)l.room * 1000 / width);
-    fprintf(f, "<text x=\"%d\" y=\"%d\" font-size=\"%d\"%s>", l.x, l.y, size, l.bold ? " font-weight=\"700\"" : "");
+    fprintf(f, "<text x=\"%d\" y=\"%d\" font-size=\"%d\"%s>", l.x, l.y, size,
+            l.bold ? " font-weight=\"700\"" : "");
     put_escaped(f, before);
     fputs(*before && *text ? " " : "", f);
     put_escaped(f, text);
@@ -97,9 +99,11 @@ static int put_qr(FILE *f, const char *url, int *ret_left, struct err *e)
     char *path = modules <= MODULES_MAX + 2 * QR_QUIET ? qr_path(q) : NULL;
     qr_free(q);
     if (!path)
-        return err_set(e, ERR_TOOBIG, "the address does not fit a label's QR: %zu characters", strlen(url));
+        return err_set(e, ERR_TOOBIG, "the address does not fit a label's QR: %zu characters",
+                       strlen(url));
     *ret_left = QR_RIGHT_UM - modules * MODULE_UM;
-    fprintf(f, "<path transform=\"translate(%d 500) scale(%d)\" d=\"%s\"/>\n", *ret_left, MODULE_UM, path);
+    fprintf(f, "<path transform=\"translate(%d 500) scale(%d)\" d=\"%s\"/>\n", *ret_left, MODULE_UM,
+            path);
     free(path);
     return 0;
 }
@@ -128,9 +132,12 @@ int label_svg(const struct label *l, char **ret, struct err *e)
     FILE *f = open_memstream(&text, &n);
     if (!f)
         return err_set(e, ERR_NOMEM, "no memory for a label");
-    fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%dmm\" height=\"%dmm\" viewBox=\"0 0 %d %d\" "
-               "font-family=\"'WenQuanYi Micro Hei','Noto Sans CJK SC','PingFang SC','Microsoft YaHei',sans-serif\">\n"
-               "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
+    fprintf(f,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%dmm\" height=\"%dmm\" viewBox=\"0 "
+            "0 %d %d\" "
+            "font-family=\"'WenQuanYi Micro Hei','Noto Sans CJK SC','PingFang SC','Microsoft "
+            "YaHei',sans-serif\">\n"
+            "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
             LABEL_WIDTH_MM, LABEL_HEIGHT_MM, LABEL_WIDTH_MM * 1000, LABEL_HEIGHT_MM * 1000);
     int code = put_qr(f, l->url, &left, e);
     if (code == 0)

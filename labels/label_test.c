@@ -6,21 +6,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct label plain = {
-    .product = "潞党参", .grade = "一等", .net_kg = "25.004", .lot = "G261124-A012T", .box = "XMPNR79Y7X",
-    .seal = "1P9ZAVD7KR09YPCP", .packed = "2026-11-24", .coop = "演示合作社", .word_net = "净重", .word_lot = "批次",
-    .word_packed = "装箱", .url = "https://LOTLINE.EXAMPLE/B/XMPNR79Y7X?s=1P9ZAVD7KR09YPCP"};
+static const struct label plain = {.product = "潞党参",
+                                   .grade = "一等",
+                                   .net_kg = "25.004",
+                                   .lot = "G261124-A012T",
+                                   .box = "XMPNR79Y7X",
+                                   .seal = "1P9ZAVD7KR09YPCP",
+                                   .packed = "2026-11-24",
+                                   .coop = "演示合作社",
+                                   .word_net = "净重",
+                                   .word_lot = "批次",
+                                   .word_packed = "装箱",
+                                   .url =
+                                       "https://LOTLINE.EXAMPLE/B/XMPNR79Y7X?s=1P9ZAVD7KR09YPCP"};
 
 static void the_host_is_in_capitals_and_the_scheme_is_not(void **state)
 {
     (void)state;
     char url[LABEL_URL_MAX];
-    assert_int_equal(label_url("https://lotline.example", "XMPNR79Y7X", "1P9ZAVD7KR09YPCP", url, sizeof url), 0);
+    assert_int_equal(
+        label_url("https://lotline.example", "XMPNR79Y7X", "1P9ZAVD7KR09YPCP", url, sizeof url), 0);
     assert_string_equal(url, plain.url);
-    assert_int_equal(label_url("http://127.0.0.1:8080/shed", "XMPNR79Y7X", "1P9ZAVD7KR09YPCP", url, sizeof url), 0);
+    assert_int_equal(
+        label_url("http://127.0.0.1:8080/shed", "XMPNR79Y7X", "1P9ZAVD7KR09YPCP", url, sizeof url),
+        0);
     assert_string_equal(url, "http://127.0.0.1:8080/shed/B/XMPNR79Y7X?s=1P9ZAVD7KR09YPCP");
     char small[20];
-    assert_int_equal(label_url("https://lotline.example", "XMPNR79Y7X", "1P9ZAVD7KR09YPCP", small, sizeof small), ERR_TOOBIG);
+    assert_int_equal(
+        label_url("https://lotline.example", "XMPNR79Y7X", "1P9ZAVD7KR09YPCP", small, sizeof small),
+        ERR_TOOBIG);
 }
 
 static void a_label_says_what_a_person_types_from_a_torn_one(void **state)
@@ -28,8 +42,9 @@ static void a_label_says_what_a_person_types_from_a_torn_one(void **state)
     (void)state;
     char *svg = NULL;
     assert_int_equal(label_svg(&plain, &svg, NULL), 0);
-    const char *const there[] = {"潞党参 一等", "净重 25.004 kg", "G261124-A012T", "XMPNR79Y7X 1P9Z AVD7 KR09 YPCP", "演示合作社",
-                                 "width=\"60mm\" height=\"40mm\""};
+    const char *const there[] = {"潞党参 一等",   "净重 25.004 kg",
+                                 "G261124-A012T", "XMPNR79Y7X 1P9Z AVD7 KR09 YPCP",
+                                 "演示合作社",    "width=\"60mm\" height=\"40mm\""};
     for (size_t i = 0; i < sizeof there / sizeof *there; i++)
         assert_non_null(strstr(svg, there[i]));
     free(svg);
@@ -79,7 +94,8 @@ static void an_address_that_needs_a_larger_code_is_refused(void **state)
     struct label l = plain;
     struct err e = {0};
     char *svg = NULL;
-    l.url = "https://a-very-long-name-of-a-host-that-nobody-should-have.some-county.some-province.example/"
+    l.url = "https://"
+            "a-very-long-name-of-a-host-that-nobody-should-have.some-county.some-province.example/"
             "and/a/path/as/well/B/XMPNR79Y7X?s=1P9ZAVD7KR09YPCP";
     assert_int_equal(label_svg(&l, &svg, &e), ERR_TOOBIG);
     assert_null(svg);

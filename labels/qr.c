@@ -72,7 +72,8 @@ char *qr_terminal(const struct qr *q, bool colour)
     for (int y = -QR_QUIET; y < end; y += 2) {
         fputs(colour ? "\033[97;40m" : "", f);
         for (int x = -QR_QUIET; x < end; x++) {
-            bool below = y + 1 < end ? qr_dark(q, x, y + 1) : true; /* past the quiet zone: nothing */
+            bool below =
+                y + 1 < end ? qr_dark(q, x, y + 1) : true; /* past the quiet zone: nothing */
             fputs(half[(qr_dark(q, x, y) ? 1 : 0) + (below ? 2 : 0)], f);
         }
         fputs(colour ? "\033[0m\n" : "\n", f);

@@ -5,16 +5,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum qr_level { QR_MEDIUM, QR_QUARTILE }; /* 15 % and 25 % recovery: labels; sacks, dust, wet paper */
+enum qr_level {
+    QR_MEDIUM,
+    QR_QUARTILE
+}; /* 15 % and 25 % recovery: labels; sacks, dust, wet paper */
 #define QR_QUIET 4
 
 struct qr;
 /* The smallest symbol that holds the text; upper case, digits and "$%*+-./: " take the least room.
  * ERR_TOOBIG beyond version 40. */
 int qr_make(const char *text, enum qr_level level, struct qr **ret, struct err *e);
-void qr_free(struct qr *q); /* NULL allowed */
-int qr_side(const struct qr *q);                  /* modules, without the quiet zone */
-bool qr_dark(const struct qr *q, int x, int y);   /* false outside: the quiet zone is light */
+void qr_free(struct qr *q);                     /* NULL allowed */
+int qr_side(const struct qr *q);                /* modules, without the quiet zone */
+bool qr_dark(const struct qr *q, int x, int y); /* false outside: the quiet zone is light */
 
 /* All malloc'd and the caller's; NULL: no memory. */
 char *qr_terminal(const struct qr *q, bool colour); /* UTF-8 half blocks, one line per two rows */

@@ -1,4 +1,5 @@
-/* What we draw is what a scanner reads: zbarimg decodes the bitmap and the terminal's half blocks. */
+/* What we draw is what a scanner reads: zbarimg decodes the bitmap and the terminal's half blocks.
+ */
 #include "labels/qr.h"
 #include "base/test_tmp.h"
 #include <stdarg.h>
@@ -31,7 +32,8 @@ static const char *scan(const char *path)
 {
     static char text[512];
     char command[256];
-    snprintf(command, sizeof command, "zbarimg -q --raw -Sdisable -Sqr.enable %s 2>/dev/null", path);
+    snprintf(command, sizeof command, "zbarimg -q --raw -Sdisable -Sqr.enable %s 2>/dev/null",
+             path);
     FILE *p = popen(command, "r");
     assert_non_null(p);
     size_t n = fread(text, 1, sizeof text - 1, p);
@@ -135,7 +137,9 @@ static void a_label_stays_at_33_modules(void **state)
 {
     (void)state;
     struct qr *q = NULL; /* a 60×40 mm label has room for version 4: 20.5 mm at half a millimetre */
-    assert_int_equal(qr_make("https://TRACE.EXAMPLE.CN/B/7K2M9QX4TD?s=0123456789ABCDEF", QR_MEDIUM, &q, NULL), 0);
+    assert_int_equal(
+        qr_make("https://TRACE.EXAMPLE.CN/B/7K2M9QX4TD?s=0123456789ABCDEF", QR_MEDIUM, &q, NULL),
+        0);
     assert_true(qr_side(q) <= 33);
     qr_free(q);
 }

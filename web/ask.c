@@ -1,11 +1,14 @@
 /* Asking lotlined (contract: ask.h).
  * Threads: HTTP queues, main calls. Owns the queue, one control connection, an eventfd.
  *
- *  1. `lock` guards queue, count and `stopped`; a job belongs to the queue until it is taken, to the main
- *     thread until its exchange is woken, then to the handler. http_wake is called without the lock.
- *  2. One call at a time: refusals of the daemon may overtake answers, so answers could not be told apart.
- *  3. A request is repeated only on a new connection after the old one turned out to be dead, and the
- *     daemon answers a repeated request_id with its first answer. After a timeout nothing is repeated. */
+ *  1. `lock` guards queue, count and `stopped`; a job belongs to the queue until it is taken, to
+ * the main thread until its exchange is woken, then to the handler. http_wake is called without the
+ * lock.
+ *  2. One call at a time: refusals of the daemon may overtake answers, so answers could not be told
+ * apart.
+ *  3. A request is repeated only on a new connection after the old one turned out to be dead, and
+ * the daemon answers a repeated request_id with its first answer. After a timeout nothing is
+ * repeated. */
 #include "web/ask.h"
 #include "base/ipc.h"
 #include "base/log.h"
@@ -137,8 +140,8 @@ static bool is_dead(int code)
     return code == ERR_UNREACHABLE || code == ERR_TIMEOUT || code == ERR_IO || code == ERR_PROTOCOL;
 }
 
-static int call_once(struct ask *a, const char *verb, const json_t *args, const char *id, json_t **ret,
-                     struct err *e)
+static int call_once(struct ask *a, const char *verb, const json_t *args, const char *id,
+                     json_t **ret, struct err *e)
 {
     int code = a->fd >= 0 ? 0 : ipc_connect(a->socket, CONNECT_MS, &a->fd, NULL, e);
     if (code) {

@@ -1,5 +1,5 @@
-/* Asking a daemon of this test: answers reach the browser that asked, a daemon that goes away is noticed,
- * a request is repeated only where that is safe. */
+/* Asking a daemon of this test: answers reach the browser that asked, a daemon that goes away is
+ * noticed, a request is repeated only where that is safe. */
 #include "web/ask.h"
 #include "base/ipc.h"
 #include "base/json.h"
@@ -35,9 +35,11 @@ static void serve_one(int fd)
     const char *verb = json_text_or(doc, "command", "");
     atomic_fetch_add(&served, strcmp(verb, "ping") != 0);
     if (strcmp(verb, "refuse") == 0)
-        answer = json_pack("{s:b,s:{s:s,s:s}}", "ok", 0, "error", "code", "ERR_STATE", "text", "Wait: not steady");
+        answer = json_pack("{s:b,s:{s:s,s:s}}", "ok", 0, "error", "code", "ERR_STATE", "text",
+                           "Wait: not steady");
     else
-        answer = json_pack("{s:b,s:{s:s,s:s}}", "ok", 1, "result", "verb", verb, "id", json_text_or(doc, "request_id", ""));
+        answer = json_pack("{s:b,s:{s:s,s:s}}", "ok", 1, "result", "verb", verb, "id",
+                           json_text_or(doc, "request_id", ""));
     ipc_send(fd, answer);
     json_decref(answer);
     json_decref(doc);
@@ -113,7 +115,8 @@ static void came(void *ctx, const struct request *q, void *state, struct reply *
 static void handle(void *ctx, const struct request *q, struct reply *r)
 {
     (void)ctx;
-    r->state = ask_post(ask, q, q->segment[0], json_object(), q->n_segments > 1 ? q->segment[1] : NULL);
+    r->state =
+        ask_post(ask, q, q->segment[0], json_object(), q->n_segments > 1 ? q->segment[1] : NULL);
     if (r->state)
         r->then = came;
     else
@@ -124,15 +127,16 @@ static int start(void **state)
 {
     (void)state;
     struct err e = {0};
-    struct http_options o = {.host = "127.0.0.1", .connections = 64, .per_ip = 64, .idle_s = 10, .handler = handle};
+    struct http_options o = {
+        .host = "127.0.0.1", .connections = 64, .per_ip = 64, .idle_s = 10, .handler = handle};
     tmp_make(&tmp);
     daemon_up();
     atomic_store(&end_main, false);
     atomic_store(&mute, false);
     atomic_store(&served, 0);
     atomic_store(&connections, 0);
-    return ask_new(tmp_path(&tmp, "sock"), &ask, &e) || http_new(&o, &http, &e) || http_start(http, &e) ||
-           pthread_create(&main_thread, NULL, run_main, NULL);
+    return ask_new(tmp_path(&tmp, "sock"), &ask, &e) || http_new(&o, &http, &e) ||
+           http_start(http, &e) || pthread_create(&main_thread, NULL, run_main, NULL);
 }
 
 static int stop(void **state)
@@ -152,11 +156,14 @@ static int stop(void **state)
 
 static int send_get(const char *path)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(http_port(http)), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons(http_port(http)),
+                            .sin_addr = {htonl(INADDR_LOOPBACK)}};
     char text[200];
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&a, sizeof a), 0);
-    int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
+    int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                     path);
     assert_int_equal(send(fd, text, (size_t)n, MSG_NOSIGNAL), n);
     return fd;
 }

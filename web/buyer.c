@@ -1,8 +1,9 @@
-/* The buyer's page (contract: buyer.h). Pure. Texts stand in pages/buyer.html; what depends on a word of
- * the record (a verdict, a step) stands in the tables here.
+/* The buyer's page (contract: buyer.h). Pure. Texts stand in pages/buyer.html; what depends on a
+ * word of the record (a verdict, a step) stands in the tables here.
  *
  *  1. Nothing is shown that the JSON does not say: an unknown word is shown as it is, not guessed.
- *  2. A seal that does not fit outranks every other verdict; the record's own verdict is then said, too.
+ *  2. A seal that does not fit outranks every other verdict; the record's own verdict is then said,
+ * too.
  *  3. Shares of farms are shown from three farms up: with two, each would know the other's.
  *  4. What only the belt weighed is never shown as a trade weight. */
 #include "web/buyer.h"
@@ -20,15 +21,19 @@ static const struct verdict {
     const char *name, *class, *word, *text;
 } verdicts[] = {
     {"ok", "ok", N_("Valid"), N_("On record; neither on hold nor recalled.")},
-    {"hold", "hold", N_("On hold"), N_("Sale is stopped for now. Please do not use it until this is cleared.")},
-    {"recalled", "bad", N_("Recalled"), N_("Please do not use it. Give it back to the seller or the cooperative.")},
+    {"hold", "hold", N_("On hold"),
+     N_("Sale is stopped for now. Please do not use it until this is cleared.")},
+    {"recalled", "bad", N_("Recalled"),
+     N_("Please do not use it. Give it back to the seller or the cooperative.")},
     {"void", "gone", N_("Void"), N_("This label was cancelled. It stands for no goods.")},
     {"seal", "bad", N_("Seal does not fit"),
      N_("The seal on this label is not the one on record. Do not accept the goods by this label.")},
-    {"unknown", "gone", N_("Unknown"), N_("There is no such number on record. Please compare it with the label.")},
+    {"unknown", "gone", N_("Unknown"),
+     N_("There is no such number on record. Please compare it with the label.")},
 };
 /* Steps that pages/buyer.html has words for. */
-static const char *const steps[] = {"received", "sorting", "graded", "packed", "held", "released", "recalled"};
+static const char *const steps[] = {"received", "sorting",  "graded",  "packed",
+                                    "held",     "released", "recalled"};
 static const struct {
     const char *basis, *text;
 } bases[] = {
@@ -108,8 +113,8 @@ json_t *buyer_verdict(const char *name, enum lang lang)
     const struct verdict *v = verdict_named(name);
     if (!v)
         v = verdict_named("unknown");
-    json_t *o = json_pack("{s:s,s:s,s:s}", "class", v->class, "word", text_in(lang, v->word), "text",
-                          text_in(lang, v->text));
+    json_t *o = json_pack("{s:s,s:s,s:s}", "class", v->class, "word", text_in(lang, v->word),
+                          "text", text_in(lang, v->text));
     set_flag(o, v->name);
     return o;
 }
@@ -131,8 +136,9 @@ static void put_product(json_t *view, const json_t *lot, enum lang lang)
     const json_t *p = json_object_get(lot, "product"), *g = json_object_get(lot, "grade");
     const char *name = name_in(p, "name_zh", "name_en", lang);
     const char *other = name_in(p, "name_zh", "name_en", lang == LANG_ZH ? LANG_EN : LANG_ZH);
-    json_object_set_new(view, "product",
-                        json_pack("{s:s,s:s}", "name", name, "other", strcmp(name, other) ? other : ""));
+    json_object_set_new(
+        view, "product",
+        json_pack("{s:s,s:s}", "name", name, "other", strcmp(name, other) ? other : ""));
     set_text(view, "grade", json_is_object(g) ? name_in(g, "name_zh", "name_en", lang) : "");
 }
 
@@ -142,7 +148,8 @@ static void put_weight(json_t *view, const json_t *lot)
         return;
     json_t *net = json_object();
     set_kg(net, "kg", int_of(lot, "net_mg"));
-    set_flag(net, strcmp(json_text_or(lot, "net_basis", "none"), "static") == 0 ? "static" : "belt");
+    set_flag(net,
+             strcmp(json_text_or(lot, "net_basis", "none"), "static") == 0 ? "static" : "belt");
     json_object_set_new(view, "net", net);
     if (int_of(lot, "pieces") > 0)
         json_object_set(view, "pieces", json_object_get(lot, "pieces"));
@@ -191,14 +198,16 @@ static void put_coop(json_t *view, const json_t *lot, enum lang lang)
     size_t i;
     char all[512] = "";
     json_object_set_new(view, "coop",
-                        json_pack("{s:s,s:s,s:s}", "name", name_in(c, "name_zh", "name_en", lang), "uscc",
-                                  json_text_or(c, "uscc", ""), "contact", json_text_or(c, "contact", "")));
+                        json_pack("{s:s,s:s,s:s}", "name", name_in(c, "name_zh", "name_en", lang),
+                                  "uscc", json_text_or(c, "uscc", ""), "contact",
+                                  json_text_or(c, "contact", "")));
     json_array_foreach(json_object_get(lot, "origin"), i, o)
     {
         size_t n = strlen(all);
         const char *name = name_in(o, "zh", "en", lang);
         if (n + strlen(name) + 4 < sizeof all)
-            snprintf(all + n, sizeof all - n, "%s%s", n ? (lang == LANG_ZH ? "、" : ", ") : "", name);
+            snprintf(all + n, sizeof all - n, "%s%s", n ? (lang == LANG_ZH ? "、" : ", ") : "",
+                     name);
     }
     set_text(view, "origins", all);
 }
@@ -310,7 +319,8 @@ static void put_grouped(json_t *view, const char *key, const char *text)
     set_text(view, key, out);
 }
 
-static void put_proof(json_t *view, const json_t *lot, const struct proof *p, const struct buyer_ask *a)
+static void put_proof(json_t *view, const json_t *lot, const struct proof *p,
+                      const struct buyer_ask *a)
 {
     const json_t *log = json_object_get(lot, "log");
     json_t *data = proof_data(lot);
@@ -332,7 +342,8 @@ static void put_proof(json_t *view, const json_t *lot, const struct proof *p, co
 
 /* ---- the whole ---- */
 
-void buyer_frame(json_t *view, enum lang lang, const char *title, const char *path, const char *query)
+void buyer_frame(json_t *view, enum lang lang, const char *title, const char *path,
+                 const char *query)
 {
     char href[1200];
     const char *other = lang == LANG_ZH ? "en" : "zh";
@@ -349,7 +360,9 @@ void buyer_frame(json_t *view, enum lang lang, const char *title, const char *pa
 static void seal_query(const char *seal, char ret[24])
 {
     size_t n = seal ? strlen(seal) : 0;
-    bool plain = n <= 20 && strspn(n ? seal : "", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == n;
+    bool plain =
+        n <= 20 && strspn(n ? seal : "",
+                          "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == n;
     snprintf(ret, 24, "%s%s", n ? "s=" : "", n == 0 ? "" : plain ? seal : "0");
 }
 
@@ -360,7 +373,8 @@ static void put_names(json_t *view, const json_t *lot, const struct buyer_ask *a
     const char *bare = strchr(id, '/') ? strchr(id, '/') + 1 : id;
     char path[64], title[256], query[24];
     snprintf(path, sizeof path, "/%s/%s", box ? "B" : "10", bare);
-    snprintf(title, sizeof title, "%s %s %s", json_text_or(json_object_get(view, "product"), "name", ""),
+    snprintf(title, sizeof title, "%s %s %s",
+             json_text_or(json_object_get(view, "product"), "name", ""),
              json_text_or(view, "grade", ""), bare);
     seal_query(a->seal, query);
     buyer_frame(view, a->lang, title, path, query);
@@ -394,7 +408,8 @@ json_t *buyer_view(const json_t *lot, const struct buyer_ask *a)
     return view;
 }
 
-char *buyer_page(const struct pages *pages, const json_t *lot, const struct buyer_ask *a, size_t *ret_n)
+char *buyer_page(const struct pages *pages, const json_t *lot, const struct buyer_ask *a,
+                 size_t *ret_n)
 {
     json_t *view = buyer_view(lot, a);
     char *text = page_render(pages_get(pages, "buyer.html"), view, a->lang, ret_n);

@@ -1,4 +1,5 @@
-/* The buyer's page as a pure function: verdict first, nothing guessed, hostile names stay names, small. */
+/* The buyer's page as a pure function: verdict first, nothing guessed, hostile names stay names,
+ * small. */
 #include "web/buyer.h"
 #include "base/crypto.h"
 #include "traceability/merkle.h"
@@ -67,26 +68,32 @@ static json_t *evidence(void)
     for (size_t i = 0; i < 3; i++)
         json_array_append_new(proof, json_string(hex_text(path[i]->b, 32, hex, sizeof hex)));
     return json_pack("{s:i,s:i,s:s,s:i,s:s,s:o,s:s,s:I}", "event_seq", 3, "index", 2, "leaf",
-                     hex_text(leaf[2].b, 32, hex, sizeof hex), "size", 5, "note", note, "proof", proof, "public_key",
-                     base64_text(pub, sizeof pub, b64, sizeof b64), "at_ms", (json_int_t)(NOW_MS - 600000));
+                     hex_text(leaf[2].b, 32, hex, sizeof hex), "size", 5, "note", note, "proof",
+                     proof, "public_key", base64_text(pub, sizeof pub, b64, sizeof b64), "at_ms",
+                     (json_int_t)(NOW_MS - 600000));
 }
 
 static json_t *a_box(void)
 {
     json_t *lot = json_pack(
-        "{s:s,s:s,s:s,s:s,s:{s:s,s:s,s:s,s:s},s:{s:s,s:s,s:s},s:s,s:{s:s,s:i,s:s},s:i,s:s,s:I,s:i}", "id", "XMPNR79Y7X", "kind", "box",
-        "verdict", "ok", "reason", "", "product", "id", "dangshen-lu", "gtin", "06901234567892", "name_zh", "潞党参", "name_en",
-        "Codonopsis root (Lu)", "grade", "code", "1", "name_zh", "一等", "name_en", "Grade 1", "grade_basis", "diameter", "rule", "id",
-        "codonopsis/lu", "version", 3, "sha256", "0123456789abcdef", "net_mg", 2000000, "net_basis", "static", "packed_ms",
+        "{s:s,s:s,s:s,s:s,s:{s:s,s:s,s:s,s:s},s:{s:s,s:s,s:s},s:s,s:{s:s,s:i,s:s},s:i,s:s,s:I,s:i}",
+        "id", "XMPNR79Y7X", "kind", "box", "verdict", "ok", "reason", "", "product", "id",
+        "dangshen-lu", "gtin", "06901234567892", "name_zh", "潞党参", "name_en",
+        "Codonopsis root (Lu)", "grade", "code", "1", "name_zh", "一等", "name_en", "Grade 1",
+        "grade_basis", "diameter", "rule", "id", "codonopsis/lu", "version", 3, "sha256",
+        "0123456789abcdef", "net_mg", 2000000, "net_basis", "static", "packed_ms",
         (json_int_t)1795506419132, "pieces", 42);
     json_t *more = json_pack(
-        "{s:{s:s,s:s,s:s,s:s},s:[{s:s,s:s}],s:[{s:s,s:i},{s:s,s:i},{s:s,s:i}],s:s,s:s,s:i,s:[{s:I,s:s,s:i,s:s},{s:I,s:s,s:n,s:s}],"
+        "{s:{s:s,s:s,s:s,s:s},s:[{s:s,s:s}],s:[{s:s,s:i},{s:s,s:i},{s:s,s:i}],s:s,s:s,s:i,s:[{s:I,"
+        "s:s,s:i,s:s},{s:I,s:s,s:n,s:s}],"
         "s:{s:i,s:i,s:i},s:{s:s,s:s,s:s},s:n,s:I}",
-        "coop", "name_zh", "演示合作社", "name_en", "Demonstration Cooperative", "uscc", "", "contact", "0635-0000000", "origin", "zh",
-        "演示镇", "en", "Demonstration Township", "farms", "alias", "F1", "share_ppm", 500000, "alias", "F2", "share_ppm", 333333,
-        "alias", "F3", "share_ppm", 166667, "sorted_by", "line", "lot", "G261124-A012T", "boxes", 3, "timeline", "at_ms",
-        (json_int_t)1795506000000, "kind", "received", "mg", 20000000, "detail", "3", "at_ms", (json_int_t)1795506100000, "kind",
-        "a-new-step", "mg", "detail", "", "balance", "in_mg", 20000000, "out_mg", 19800000, "loss_mg", 200000, "seal", "text", seal,
+        "coop", "name_zh", "演示合作社", "name_en", "Demonstration Cooperative", "uscc", "",
+        "contact", "0635-0000000", "origin", "zh", "演示镇", "en", "Demonstration Township",
+        "farms", "alias", "F1", "share_ppm", 500000, "alias", "F2", "share_ppm", 333333, "alias",
+        "F3", "share_ppm", 166667, "sorted_by", "line", "lot", "G261124-A012T", "boxes", 3,
+        "timeline", "at_ms", (json_int_t)1795506000000, "kind", "received", "mg", 20000000,
+        "detail", "3", "at_ms", (json_int_t)1795506100000, "kind", "a-new-step", "mg", "detail", "",
+        "balance", "in_mg", 20000000, "out_mg", 19800000, "loss_mg", 200000, "seal", "text", seal,
         "record", RECORD, "nonce", NONCE, "calibration", "asof_ms", (json_int_t)NOW_MS);
     assert_true(lot && more);
     json_object_update_new(lot, more);
@@ -142,9 +149,11 @@ static void a_good_box_says_so_first_and_proves_it(void **state)
 static void every_verdict_has_word_colour_and_shape(void **state)
 {
     (void)state;
-    static const char *const cases[][3] = {
-        {"ok", "v ok", "Valid"}, {"hold", "v hold", "On hold"}, {"recalled", "v bad", "Recalled"}, {"void", "v gone", "Void"},
-        {"brand-new-word", "v gone", "Unknown"}};
+    static const char *const cases[][3] = {{"ok", "v ok", "Valid"},
+                                           {"hold", "v hold", "On hold"},
+                                           {"recalled", "v bad", "Recalled"},
+                                           {"void", "v gone", "Void"},
+                                           {"brand-new-word", "v gone", "Unknown"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *lot = a_box();
         json_object_set_new(lot, "verdict", json_string(cases[i][0]));
@@ -169,7 +178,8 @@ static void a_foreign_seal_outranks_everything(void **state)
         char *text = page_of(lot, LANG_EN, wrong[i]);
         has(text, "Seal does not fit");
         has(text, "id=\"c-seal\" class=\"bad\"");
-        has(text, "Please do not use it. Give it back"); /* and the record's own verdict is said, too */
+        has(text,
+            "Please do not use it. Give it back"); /* and the record's own verdict is said, too */
         has_not(text, "\"><script>");
         free(text);
     }
@@ -195,7 +205,8 @@ static void a_proof_that_does_not_hold_is_bad_and_never_absent(void **state)
     json_array_set_new(json_object_get(log, "proof"), 1, json_string(""));
     proof_check(lot, seal, &p);
     assert_int_equal(p.inclusion, CHECK_BAD);
-    json_object_set_new(log, "public_key", json_string("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="));
+    json_object_set_new(log, "public_key",
+                        json_string("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="));
     proof_check(lot, seal, &p);
     assert_int_equal(p.signature, CHECK_BAD);
     json_object_set_new(json_object_get(lot, "seal"), "nonce", json_string("00"));
@@ -226,16 +237,20 @@ static void the_proof_file_is_what_c2sp_says(void **state)
 static void hostile_names_stay_names(void **state)
 {
     (void)state;
-    static const char evil[] = "</title><script>alert(1)</script><img src=x onerror='a()'>\"&{{net}}$coop";
+    static const char evil[] =
+        "</title><script>alert(1)</script><img src=x onerror='a()'>\"&{{net}}$coop";
     json_t *lot = a_box();
-    static const char *const where[][2] = {{"product", "name_en"}, {"grade", "name_en"}, {"coop", "name_en"}, {"coop", "contact"},
-                                           {"rule", "id"},         {"seal", "text"},     {"seal", "record"}};
+    static const char *const where[][2] = {
+        {"product", "name_en"}, {"grade", "name_en"}, {"coop", "name_en"}, {"coop", "contact"},
+        {"rule", "id"},         {"seal", "text"},     {"seal", "record"}};
     for (size_t i = 0; i < sizeof where / sizeof *where; i++)
         json_object_set_new(json_object_get(lot, where[i][0]), where[i][1], json_string(evil));
     json_object_set_new(lot, "lot", json_string(evil));
     json_object_set_new(lot, "reason", json_string(evil));
-    json_object_set_new(json_array_get(json_object_get(lot, "farms"), 0), "alias", json_string(evil));
-    json_object_set_new(json_array_get(json_object_get(lot, "timeline"), 1), "kind", json_string(evil));
+    json_object_set_new(json_array_get(json_object_get(lot, "farms"), 0), "alias",
+                        json_string(evil));
+    json_object_set_new(json_array_get(json_object_get(lot, "timeline"), 1), "kind",
+                        json_string(evil));
     json_object_set_new(json_array_get(json_object_get(lot, "origin"), 0), "en", json_string(evil));
     char *text = page_of(lot, LANG_EN, evil);
     has_not(text, "<script>alert");
@@ -285,7 +300,9 @@ static void a_proxy_says_so_and_shows_its_sample(void **state)
     has(text, "weight of each piece");
     has(text, "No calibration sample is on record");
     free(text);
-    json_object_set_new(lot, "calibration", json_pack("{s:i,s:I,s:s}", "pieces", 30, "weighed_ms", (json_int_t)NOW_MS, "detail", "r = 0.9"));
+    json_object_set_new(lot, "calibration",
+                        json_pack("{s:i,s:I,s:s}", "pieces", 30, "weighed_ms", (json_int_t)NOW_MS,
+                                  "detail", "r = 0.9"));
     text = page_of(lot, LANG_EN, seal);
     has(text, "sample of 30 pieces");
     has(text, "r = 0.9");
@@ -297,14 +314,16 @@ static void a_proxy_says_so_and_shows_its_sample(void **state)
 static void the_page_stays_within_one_round_trip(void **state)
 {
     (void)state;
-    json_t *lot = a_box(), *farms = json_object_get(lot, "farms"), *steps = json_object_get(lot, "timeline");
+    json_t *lot = a_box(), *farms = json_object_get(lot, "farms"),
+           *steps = json_object_get(lot, "timeline");
     json_t *proof = json_object_get(json_object_get(lot, "log"), "proof");
     for (int i = 0; i < 20; i++) {
         uint8_t hash[32];
         char hex[65], alias[16];
         snprintf(alias, sizeof alias, "F%d", i + 4);
         json_array_append_new(farms, json_pack("{s:s,s:i}", "alias", alias, "share_ppm", 50000));
-        json_array_append_new(steps, json_pack("{s:I,s:s,s:i,s:s}", "at_ms", (json_int_t)NOW_MS, "kind", "packed", "mg", 1000 * i, "detail", ""));
+        json_array_append_new(steps, json_pack("{s:I,s:s,s:i,s:s}", "at_ms", (json_int_t)NOW_MS,
+                                               "kind", "packed", "mg", 1000 * i, "detail", ""));
         crypto_random(hash, sizeof hash);
         json_array_append_new(proof, json_string(hex_text(hash, 32, hex, sizeof hex)));
     }
@@ -312,7 +331,8 @@ static void the_page_stays_within_one_round_trip(void **state)
         char *text = page_of(lot, (enum lang)lang, seal), *packed = NULL;
         size_t n = 0;
         assert_int_equal(gzip_pack(text, strlen(text), &packed, &n), 0);
-        print_message("           buyer page, %s: %zu bytes, %zu packed\n", lang_code((enum lang)lang), strlen(text), n);
+        print_message("           buyer page, %s: %zu bytes, %zu packed\n",
+                      lang_code((enum lang)lang), strlen(text), n);
         assert_true(n <= PAGE_BYTES);
         free(packed);
         free(text);

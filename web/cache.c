@@ -1,6 +1,7 @@
 /* Rendered replies (contract: cache.h).
- * A table of sets of WAYS entries; within a set the one that was used longest ago goes. When the bytes
- * run out everything goes: that is rare and cheap, since a page is rendered in about a millisecond. */
+ * A table of sets of WAYS entries; within a set the one that was used longest ago goes. When the
+ * bytes run out everything goes: that is rare and cheap, since a page is rendered in about a
+ * millisecond. */
 #include "web/cache.h"
 #include "base/crypto.h"
 #include "web/gzip.h"
@@ -66,7 +67,8 @@ const struct cached *cache_get(struct cache *c, const char *key, int64_t head, s
     struct entry *set = set_of(c, key);
     for (size_t i = 0; i < WAYS; i++) {
         struct entry *e = &set[i];
-        if (!e->reply.packed || strcmp(e->key, key) || e->head != head || mono_reached(now, e->until))
+        if (!e->reply.packed || strcmp(e->key, key) || e->head != head ||
+            mono_reached(now, e->until))
             continue;
         e->used = now;
         return &e->reply;

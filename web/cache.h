@@ -11,7 +11,7 @@ struct cached {
     const char *type; /* static text */
     char *packed;     /* gzip, owned by the cache */
     size_t n;
-    char etag[24];    /* with quotes */
+    char etag[24]; /* with quotes */
 };
 struct cache *cache_new(size_t entries, size_t bytes); /* NULL: no memory */
 void cache_free(struct cache *c);

@@ -1,5 +1,5 @@
-/* gzip of whole replies (contract: gzip.h). Pages are packed once and kept, so the best level is worth
- * its time; 16 added to the window bits asks zlib for the gzip envelope. */
+/* gzip of whole replies (contract: gzip.h). Pages are packed once and kept, so the best level is
+ * worth its time; 16 added to the window bits asks zlib for the gzip envelope. */
 #include "web/gzip.h"
 #include <stdlib.h>
 #include <zlib.h>

@@ -3,5 +3,6 @@
 #include "base/err.h"
 #include <stddef.h>
 
-int gzip_pack(const char *p, size_t n, char **ret, size_t *ret_n);            /* malloc'd */
-int gzip_unpack(const char *p, size_t n, size_t max, char **ret, size_t *ret_n); /* + NUL; ERR_TOOBIG */
+int gzip_pack(const char *p, size_t n, char **ret, size_t *ret_n); /* malloc'd */
+int gzip_unpack(const char *p, size_t n, size_t max, char **ret,
+                size_t *ret_n); /* + NUL; ERR_TOOBIG */

@@ -10,10 +10,10 @@ void health_get(struct web *w, const struct request *q, const char *const *args,
     (void)q;
     (void)args;
     bool record = record_head(w->record, mono_now(), &head, &e) == 0;
-    json_t *doc = json_pack("{s:b,s:s,s:b,s:I,s:b,s:I,s:i}", "ok", record, "role",
+    json_t *doc = json_pack("{s:b,s:s,s:b,s:I,s:b,s:i}", "ok", record, "role",
                             w->role == WEB_SHED ? "shed" : "public", "record", record, "head",
-                            (json_int_t)head, "lotlined", ask_up(w->ask), "requests",
-                            (json_int_t)http_requests(w->http), "live", w->live ? (int)live_feeds(w->live) : 0);
+                            (json_int_t)head, "lotlined", ask_up(w->ask), "live",
+                            w->live ? (int)live_feeds(w->live) : 0);
     reply_json(r, record ? 200 : 503, doc);
     reply_header(r, "Cache-Control", "no-store");
 }
@@ -28,5 +28,6 @@ void asset_get(struct web *w, const struct request *q, const char *const *args, 
     reply_copy(r, 200, asset_type(a->name), a->packed, a->n_packed);
     r->gzip = true;
     bool named = strcmp(q->query, a->tag) == 0; /* this very text: it never changes */
-    reply_header(r, "Cache-Control", "%s", named ? "public, max-age=31536000, immutable" : "no-cache");
+    reply_header(r, "Cache-Control", "%s",
+                 named ? "public, max-age=31536000, immutable" : "no-cache");
 }

@@ -1,12 +1,13 @@
 /* The HTTP listener (contract: http.h; the only file that knows libmicrohttpd).
- * Threads: one internal thread of MHD runs every callback here; http_wake… come from the main thread.
- * Owns: the listener and one `struct exchange` per request, from the URI callback to the completion
- * callback. MHD's own decoding and its POST processor are not used: request.c reads what came.
+ * Threads: one internal thread of MHD runs every callback here; http_wake… come from the main
+ * thread. Owns: the listener and one `struct exchange` per request, from the URI callback to the
+ * completion callback. MHD's own decoding and its POST processor are not used: request.c reads what
+ * came.
  *
  * Invariants
  *  1. `asleep`, `ready` and the list of feeds change under `lock` only. Whoever produces something
- *     stores it first and wakes then; whoever waits looks first and sleeps under the same lock. So no
- *     wake-up is lost and a connection that does not sleep is never resumed.
+ *     stores it first and wakes then; whoever waits looks first and sleeps under the same lock. So
+ * no wake-up is lost and a connection that does not sleep is never resumed.
  *  2. A suspended connection cannot complete: an exchange outlives what it waits for.
  *  3. After `stopping` no feed falls asleep any more (MHD forbids stopping with sleepers). Whoever
  *     exchanges wait for must have answered them all before http_stop (ask_stop). */
@@ -26,10 +27,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define POOL_BYTES    (24 * 1024) /* request line and headers of one connection */
-#define FEED_BLOCK    (16 * 1024)
-#define SWALLOW_MAX   (1 << 20) /* of a body that is too large, before the line is cut */
-#define EXPAND_MAX    (4u << 20)
+#define POOL_BYTES  (24 * 1024) /* request line and headers of one connection */
+#define FEED_BLOCK  (16 * 1024)
+#define SWALLOW_MAX (1 << 20) /* of a body that is too large, before the line is cut */
+#define EXPAND_MAX  (4u << 20)
 
 enum stage { STAGE_NEW, STAGE_BODY, STAGE_WAITING, STAGE_SENT };
 struct exchange {
@@ -54,7 +55,6 @@ struct http {
     bool stopping;
     struct exchange *feeds;
     atomic_int_fast64_t busy_since;
-    atomic_uint_fast64_t requests;
 };
 
 /* ---- waking and sleeping (invariant 1) ---- */
@@ -147,15 +147,9 @@ const char *request_header(const struct request *q, const char *name)
 static void add_headers(const struct exchange *x, struct MHD_Response *m)
 {
     const struct reply *r = &x->reply;
-    static const char *const always[][2] = {
-        {"X-Content-Type-Options", "nosniff"},
-        {"X-Frame-Options", "DENY"},
-        {"Referrer-Policy", "same-origin"}, /* an address holds the seal of a label */
-        {"Cross-Origin-Opener-Policy", "same-origin"},
-        {"Permissions-Policy", "camera=(), microphone=(), geolocation=()"},
-    };
-    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
-        MHD_add_response_header(m, always[i][0], always[i][1]);
+    const char *name, *value;
+    for (size_t i = 0; (name = reply_common(i, &value)); i++)
+        MHD_add_response_header(m, name, value);
     if (x->http->o.csp)
         MHD_add_response_header(m, "Content-Security-Policy", x->http->o.csp);
     if (r->type)
@@ -218,7 +212,8 @@ static enum MHD_Result refuse(struct exchange *x, unsigned status, const char *w
 
 /* ---- one request ---- */
 
-static enum MHD_Result add_length(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+static enum MHD_Result add_length(void *cls, enum MHD_ValueKind kind, const char *key,
+                                  const char *value)
 {
     size_t *sum = cls;
     (void)kind;
@@ -228,20 +223,13 @@ static enum MHD_Result add_length(void *cls, enum MHD_ValueKind kind, const char
 
 static void note_address(struct exchange *x)
 {
-    const union MHD_ConnectionInfo *i = MHD_get_connection_info(x->c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (!i || getnameinfo(i->client_addr, i->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                                                 : sizeof(struct sockaddr_in),
+    const union MHD_ConnectionInfo *i =
+        MHD_get_connection_info(x->c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (!i || getnameinfo(i->client_addr,
+                          i->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                                : sizeof(struct sockaddr_in),
                           x->request.ip, sizeof x->request.ip, NULL, 0, NI_NUMERICHOST))
         x->request.ip[0] = '\0';
-}
-
-static void note_language(struct request *q)
-{
-    char lang[8];
-    if (request_query(q, "lang", lang, sizeof lang) == 0)
-        q->lang = strcmp(lang, "en") == 0 ? LANG_EN : LANG_ZH;
-    else
-        q->lang = lang_from(request_header(q, "Accept-Language"));
 }
 
 /* What the client says it will send; 0 when it does not say. */
@@ -260,9 +248,9 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *c, const
     size_t headers = 0;
     x->c = c;
     x->stage = STAGE_BODY;
-    atomic_fetch_add_explicit(&x->http->requests, 1, memory_order_relaxed);
     if (x->refused)
-        return refuse(x, x->refused, x->refused == 414 ? "address too long" : "address not understood");
+        return refuse(x, x->refused,
+                      x->refused == 414 ? "address too long" : "address not understood");
     MHD_get_connection_values(c, MHD_HEADER_KIND, add_length, &headers);
     if (headers > HTTP_HEADER_MAX)
         return refuse(x, 431, "headers too large");
@@ -270,7 +258,7 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *c, const
         return refuse(x, 413, "body too large");
     x->request.method = method_from(method);
     note_address(x);
-    note_language(&x->request);
+    request_language(&x->request, request_header(&x->request, "Accept-Language"));
     return MHD_YES;
 }
 
@@ -322,8 +310,9 @@ static enum MHD_Result run(struct exchange *x)
     return ok;
 }
 
-static enum MHD_Result on_access(void *cls, struct MHD_Connection *c, const char *url, const char *method,
-                                 const char *version, const char *data, size_t *n, void **context)
+static enum MHD_Result on_access(void *cls, struct MHD_Connection *c, const char *url,
+                                 const char *method, const char *version, const char *data,
+                                 size_t *n, void **context)
 {
     struct exchange *x = *context;
     (void)cls;
@@ -401,11 +390,11 @@ int http_start(struct http *h, struct err *e)
 {
     h->mhd = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, h,
-        MHD_OPTION_LISTEN_SOCKET, h->fd, MHD_OPTION_URI_LOG_CALLBACK, on_uri, h, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, h, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, h, MHD_OPTION_CONNECTION_LIMIT,
-        h->o.connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, h->o.per_ip, MHD_OPTION_CONNECTION_TIMEOUT,
-        h->o.idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_END);
+        MHD_OPTION_LISTEN_SOCKET, h->fd, MHD_OPTION_URI_LOG_CALLBACK, on_uri, h,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, h,
+        MHD_OPTION_CONNECTION_LIMIT, h->o.connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        h->o.per_ip, MHD_OPTION_CONNECTION_TIMEOUT, h->o.idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (!h->mhd)
         return err_set(e, ERR_IO, "the HTTP library does not start");
     h->fd = -1; /* MHD's now */
@@ -437,9 +426,4 @@ int64_t http_busy_ms(const struct http *h)
 {
     int64_t since = atomic_load(&h->busy_since);
     return since ? (mono_now().ns - since) / 1000000 : 0;
-}
-
-uint64_t http_requests(const struct http *h)
-{
-    return atomic_load_explicit(&h->requests, memory_order_relaxed);
 }

@@ -1,6 +1,6 @@
-/* The HTTP listener: limits, security headers, encodings, replies that wait and replies that never end.
- * One internal thread runs every handler; handlers must not block. http_wake… may be called from any
- * thread. */
+/* The HTTP listener: limits, security headers, encodings, replies that wait and replies that never
+ * end. One internal thread runs every handler; handlers must not block. http_wake… may be called
+ * from any thread. */
 #pragma once
 #include "base/err.h"
 #include "web/reply.h"
@@ -18,16 +18,18 @@ struct http_options {
     http_handler *handler;
     void *ctx;
 };
-int http_new(const struct http_options *o, struct http **ret, struct err *e); /* bound: the port is known */
+int http_new(const struct http_options *o, struct http **ret,
+             struct err *e); /* bound: the port is known */
 uint16_t http_port(const struct http *h);
 int http_start(struct http *h, struct err *e); /* from here on handlers run */
-/* Ends feeds, joins the thread. Whoever exchanges wait for must have answered them all (ask_stop). */
+/* Ends feeds, joins the thread. Whoever exchanges wait for must have answered them all (ask_stop).
+ */
 void http_stop(struct http *h); /* NULL allowed */
 
 /* The value of a request's header, NULL when absent. HTTP thread. */
 const char *request_header(const struct request *q, const char *name);
 
-void http_wake(struct exchange *x);      /* what this exchange waits for has come */
-void http_wake_feeds(struct http *h);    /* every feed may have something to read */
-int64_t http_busy_ms(const struct http *h); /* for how long a handler has been running; 0: none is */
-uint64_t http_requests(const struct http *h);
+void http_wake(struct exchange *x);   /* what this exchange waits for has come */
+void http_wake_feeds(struct http *h); /* every feed may have something to read */
+int64_t
+http_busy_ms(const struct http *h); /* for how long a handler has been running; 0: none is */

@@ -75,7 +75,11 @@ static int start(void **state)
 {
     (void)state;
     struct err e = {0};
-    struct http_options o = {.host = "127.0.0.1", .connections = 64, .per_ip = 16, .idle_s = 5, .csp = "default-src 'none'",
+    struct http_options o = {.host = "127.0.0.1",
+                             .connections = 64,
+                             .per_ip = 16,
+                             .idle_s = 5,
+                             .csp = "default-src 'none'",
                              .handler = handle};
     memset(big, 'x', sizeof big);
     return http_new(&o, &http, &e) || http_start(http, &e);
@@ -93,7 +97,9 @@ static int stop(void **state)
 
 static int dial(void)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(http_port(http)), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons(http_port(http)),
+                            .sin_addr = {htonl(INADDR_LOOPBACK)}};
     struct timeval limit = {3, 0};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&a, sizeof a), 0);
@@ -243,7 +249,8 @@ static void a_feed_goes_on_and_others_are_answered_meanwhile(void **state)
     int fd[8];
     for (int i = 0; i < 8; i++) {
         fd[i] = dial();
-        say(fd[i], "GET /feed HTTP/1.1\r\nHost: x\r\n\r\n", strlen("GET /feed HTTP/1.1\r\nHost: x\r\n\r\n"));
+        say(fd[i], "GET /feed HTTP/1.1\r\nHost: x\r\n\r\n",
+            strlen("GET /feed HTTP/1.1\r\nHost: x\r\n\r\n"));
         hear(fd[i], "\r\n\r\n");
     }
     for (int n = 1; n <= 50; n++) {
@@ -258,7 +265,8 @@ static void a_feed_goes_on_and_others_are_answered_meanwhile(void **state)
     for (int i = 0; i < 4; i++)
         close(fd[i]); /* the others are still open when the listener stops */
     for (int i = 0; i < 200 && atomic_load(&feeds_open) > 4; i++) {
-        http_wake_feeds(http); /* a feed notices that its browser has gone when it has something to say */
+        http_wake_feeds(
+            http); /* a feed notices that its browser has gone when it has something to say */
         atomic_fetch_add(&feed_news, 1);
         usleep(5000);
     }
@@ -273,7 +281,8 @@ static void one_address_gets_so_many_connections(void **state)
     int fd[20], refused = 0;
     for (int i = 0; i < 20; i++) {
         fd[i] = dial();
-        say(fd[i], "GET /B HTTP/1.1\r\nHost: x\r\n\r\n", strlen("GET /B HTTP/1.1\r\nHost: x\r\n\r\n"));
+        say(fd[i], "GET /B HTTP/1.1\r\nHost: x\r\n\r\n",
+            strlen("GET /B HTTP/1.1\r\nHost: x\r\n\r\n"));
     }
     for (int i = 0; i < 20; i++) {
         refused += strstr(hear(fd[i], "127.0.0.1"), "200 OK") == NULL;
@@ -288,9 +297,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_request_is_answered_with_the_headers_of_all, start, stop),
         cmocka_unit_test_setup_teardown(limits_hold, start, stop),
         cmocka_unit_test_setup_teardown(a_body_comes_whole_up_to_its_limit, start, stop),
-        cmocka_unit_test_setup_teardown(a_packed_reply_is_expanded_for_who_cannot_read_it, start, stop),
+        cmocka_unit_test_setup_teardown(a_packed_reply_is_expanded_for_who_cannot_read_it, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(a_waiting_reply_comes_when_it_is_woken, start, stop),
-        cmocka_unit_test_setup_teardown(a_feed_goes_on_and_others_are_answered_meanwhile, start, stop),
+        cmocka_unit_test_setup_teardown(a_feed_goes_on_and_others_are_answered_meanwhile, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(one_address_gets_so_many_connections, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

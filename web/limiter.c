@@ -1,5 +1,6 @@
-/* A fixed window with a bounded table of addresses (contract: limiter.h). When the table is full, new
- * addresses share one counter: a flood from many addresses slows itself, not those already there. */
+/* A fixed window with a bounded table of addresses (contract: limiter.h). When the table is full,
+ * new addresses share one counter: a flood from many addresses slows itself, not those already
+ * there. */
 #include "web/limiter.h"
 #include <stdint.h>
 #include <stdio.h>

@@ -6,4 +6,5 @@
 struct limiter;
 struct limiter *limiter_new(unsigned per_address, unsigned in_all, int64_t window_ms);
 void limiter_free(struct limiter *l);
-bool limiter_take(struct limiter *l, const char *address, struct mono now); /* false: come back later */
+bool limiter_take(struct limiter *l, const char *address,
+                  struct mono now); /* false: come back later */

@@ -48,8 +48,8 @@ static int open_socket(const struct addrinfo *a)
     int on = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || bind(fd, a->ai_addr, a->ai_addrlen) ||
-        listen(fd, LISTEN_QUEUE)) {
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
+        bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, LISTEN_QUEUE)) {
         int why = errno;
         close(fd);
         errno = why;
@@ -61,7 +61,8 @@ static int open_socket(const struct addrinfo *a)
 int listen_on(const char *host, uint16_t port, int *ret_fd, uint16_t *ret_port, struct err *e)
 {
     char service[8];
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                             .ai_socktype = SOCK_STREAM};
     struct addrinfo *a = NULL;
     snprintf(service, sizeof service, "%u", (unsigned)port);
     int why = getaddrinfo(host, service, &hints, &a);
@@ -71,8 +72,8 @@ int listen_on(const char *host, uint16_t port, int *ret_fd, uint16_t *ret_port, 
     why = errno;
     freeaddrinfo(a);
     if (fd < 0)
-        return err_set(e, why == EADDRINUSE ? ERR_BUSY : ERR_IO, "%s port %u: %s", host, (unsigned)port,
-                       strerror(why));
+        return err_set(e, why == EADDRINUSE ? ERR_BUSY : ERR_IO, "%s port %u: %s", host,
+                       (unsigned)port, strerror(why));
     *ret_fd = fd;
     *ret_port = port_of(fd);
     return 0;

@@ -1,10 +1,10 @@
 /* Server-sent events (contract: live.h).
- * Threads: main receives and stores, HTTP reads; `lock` guards all that both touch. Lock order: http's,
- * then this one (feed reads run under http's), so nothing here calls http under `lock`.
+ * Threads: main receives and stores, HTTP reads; `lock` guards all that both touch. Lock order:
+ * http's, then this one (feed reads run under http's), so nothing here calls http under `lock`.
  *
  *  1. A message is shared and counted; a feed that is half through one keeps it alive.
- *  2. Kept are the newest message of each kind: state, not history. The id counts all messages of this
- *     process; a Last-Event-ID of another process, or one that is not the newest, gets "resync".
+ *  2. Kept are the newest message of each kind: state, not history. The id counts all messages of
+ * this process; a Last-Event-ID of another process, or one that is not the newest, gets "resync".
  *  3. A comment every 15 s lets the listener notice browsers that have gone. */
 #include "web/live.h"
 #include "base/crypto.h"
@@ -270,7 +270,8 @@ static struct message *greeting(bool resync)
         return NULL;
     m->refs = 1;
     m->id = 0;
-    m->n = (size_t)snprintf(m->text, 96, "retry: 1000\n\n%s", resync ? "event: resync\ndata: {}\n\n" : "");
+    m->n = (size_t)snprintf(m->text, 96, "retry: 1000\n\n%s",
+                            resync ? "event: resync\ndata: {}\n\n" : "");
     return m;
 }
 

@@ -65,7 +65,8 @@ static void a_document_becomes_one_event(void **state)
     assert_string_equal(read_all(&r, 4096), "retry: 1000\n\n");
     take(l, "{\"station\":[{\"name\":\"a\\nb\"}],\"head\":7}");
     const char *text = read_all(&r, 7); /* in small pieces it is the same */
-    assert_non_null(strstr(text, "\nevent: status\ndata: {\"station\":[{\"name\":\"a\\nb\"}],\"head\":7}\n\n"));
+    assert_non_null(
+        strstr(text, "\nevent: status\ndata: {\"station\":[{\"name\":\"a\\nb\"}],\"head\":7}\n\n"));
     take(l, "{\"head\":8}");
     assert_non_null(strstr(read_all(&r, 4096), "event: head\ndata: {\"head\":8}\n\n"));
     assert_string_equal(read_all(&r, 4096), "");

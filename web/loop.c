@@ -1,6 +1,6 @@
 /* The main thread (contract: loop.h).
- * Invariant: the watchdog is fed only while the HTTP thread makes progress: a handler that runs for longer
- * than STUCK_MS stops it, and systemd starts the program anew. */
+ * Invariant: the watchdog is fed only while the HTTP thread makes progress: a handler that runs for
+ * longer than STUCK_MS stops it, and systemd starts the program anew. */
 #include "web/loop.h"
 #include "base/log.h"
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* lotline-web's main thread: waits for lotlined, for jobs and for signals; tells systemd that all is well. */
+/* lotline-web's main thread: waits for lotlined, for jobs and for signals; tells systemd that all
+ * is well. */
 #pragma once
 #include "web/web.h"
 

@@ -32,16 +32,21 @@ static int write_port(const char *file, uint16_t port, struct err *e)
 
 static int serve(struct web *w, struct web_options *o, struct err *e)
 {
-    struct http_options h = {.host = o->host, .port = o->port, .connections = (unsigned)o->connections,
-                             .per_ip = (unsigned)o->per_ip, .idle_s = 10, .csp = w->csp,
-                             .handler = web_handle, .ctx = w};
+    struct http_options h = {.host = o->host,
+                             .port = o->port,
+                             .connections = (unsigned)o->connections,
+                             .per_ip = (unsigned)o->per_ip,
+                             .idle_s = 10,
+                             .csp = w->csp,
+                             .handler = web_handle,
+                             .ctx = w};
     int code = http_new(&h, &w->http, e);
     if (code)
         return code;
     if (!*o->base_url) {
         bool v6 = strchr(o->host, ':') != NULL;
-        snprintf(o->base_url, sizeof o->base_url, "http://%s%s%s:%u", v6 ? "[" : "", o->host, v6 ? "]" : "",
-                 (unsigned)http_port(w->http));
+        snprintf(o->base_url, sizeof o->base_url, "http://%s%s%s:%u", v6 ? "[" : "", o->host,
+                 v6 ? "]" : "", (unsigned)http_port(w->http));
     }
     code = http_start(w->http, e);
     if (code == 0)

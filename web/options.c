@@ -1,5 +1,5 @@
-/* Options (contract: options.h). One table of keys serves the file and the command line: "--base-url X"
- * is the key base_url, checked and reported in the same way. */
+/* Options (contract: options.h). One table of keys serves the file and the command line:
+ * "--base-url X" is the key base_url, checked and reported in the same way. */
 #include "web/options.h"
 #include "base/conf.h"
 #include "web/listen.h"
@@ -8,17 +8,28 @@
 #include <string.h>
 
 static const struct conf_row rows[] = {
-    {"role", CONF_ENUM, CONF_AT(web_options, role), 0, 0, NULL, "public|shed", "", "buyer pages, or the screens of the shed"},
-    {"listen", CONF_TEXT, CONF_AT(web_options, listen), 0, 0, "127.0.0.1:8080", NULL, "", "address and port; port 0: a free one"},
-    {"store", CONF_TEXT, CONF_AT(web_options, store), 0, 0, NULL, NULL, "", "directory that holds store.db"},
-    {"socket", CONF_TEXT, CONF_AT(web_options, socket), 0, 0, NULL, NULL, "", "control socket of lotlined"},
-    {"base_url", CONF_TEXT, CONF_AT(web_options, base_url), 0, 0, "", NULL, "", "how buyers reach the public pages, for labels and links; empty: this listener"},
-    {"text_dir", CONF_TEXT, CONF_AT(web_options, text_dir), 0, 0, "", NULL, "", "directory of zh_CN.mo; empty: English only"},
-    {"port_file", CONF_TEXT, CONF_AT(web_options, port_file), 0, 0, "", NULL, "", "file that gets the port that was chosen"},
-    {"connections", CONF_INT, CONF_AT(web_options, connections), 8, 4096, "512", NULL, "", "open connections at most"},
-    {"per_ip", CONF_INT, CONF_AT(web_options, per_ip), 1, 4096, "64", NULL, "", "of those from one address"},
-    {"offset_min", CONF_INT, CONF_AT(web_options, offset_min), -720, 840, "480", NULL, "min", "minutes east of UTC, for dates"},
-    {"behind_proxy", CONF_BOOL, CONF_AT(web_options, behind_proxy), 0, 0, "no", NULL, "", "the last X-Forwarded-For is the visitor's address"},
+    {"role", CONF_ENUM, CONF_AT(web_options, role), 0, 0, NULL, "public|shed", "",
+     "buyer pages, or the screens of the shed"},
+    {"listen", CONF_TEXT, CONF_AT(web_options, listen), 0, 0, "127.0.0.1:8080", NULL, "",
+     "address and port; port 0: a free one"},
+    {"store", CONF_TEXT, CONF_AT(web_options, store), 0, 0, NULL, NULL, "",
+     "directory that holds store.db"},
+    {"socket", CONF_TEXT, CONF_AT(web_options, socket), 0, 0, NULL, NULL, "",
+     "control socket of lotlined"},
+    {"base_url", CONF_TEXT, CONF_AT(web_options, base_url), 0, 0, "", NULL, "",
+     "how buyers reach the public pages, for labels and links; empty: this listener"},
+    {"text_dir", CONF_TEXT, CONF_AT(web_options, text_dir), 0, 0, "", NULL, "",
+     "directory of zh_CN.mo; empty: English only"},
+    {"port_file", CONF_TEXT, CONF_AT(web_options, port_file), 0, 0, "", NULL, "",
+     "file that gets the port that was chosen"},
+    {"connections", CONF_INT, CONF_AT(web_options, connections), 8, 4096, "512", NULL, "",
+     "open connections at most"},
+    {"per_ip", CONF_INT, CONF_AT(web_options, per_ip), 1, 4096, "64", NULL, "",
+     "of those from one address"},
+    {"offset_min", CONF_INT, CONF_AT(web_options, offset_min), -720, 840, "480", NULL, "min",
+     "minutes east of UTC, for dates"},
+    {"behind_proxy", CONF_BOOL, CONF_AT(web_options, behind_proxy), 0, 0, "no", NULL, "",
+     "the last X-Forwarded-For is the visitor's address"},
 };
 #define N (sizeof rows / sizeof *rows)
 
@@ -92,7 +103,8 @@ static int finish(struct web_options *o, struct err *e)
     while (n && o->base_url[n - 1] == '/')
         o->base_url[--n] = '\0';
     if (n && strncmp(o->base_url, "http://", 7) && strncmp(o->base_url, "https://", 8))
-        return err_set(e, ERR_RANGE, "base_url \"%s\" must begin with http:// or https://", o->base_url);
+        return err_set(e, ERR_RANGE, "base_url \"%s\" must begin with http:// or https://",
+                       o->base_url);
     return listen_parse(o->listen, o->host, sizeof o->host, &o->port, e);
 }
 

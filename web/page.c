@@ -1,6 +1,6 @@
 /* The page engine (contract: page.h).
- * A page is parsed into a flat list of nodes; a section's node knows where its end stands. Owns copies
- * of names and messages; the text between holes is borrowed from the compiled-in table.
+ * A page is parsed into a flat list of nodes; a section's node knows where its end stands. Owns
+ * copies of names and messages; the text between holes is borrowed from the compiled-in table.
  * Invariant: whatever comes from a view leaves through `escape`; there is no way around it. */
 #include "web/page.h"
 #include <assert.h>
@@ -82,7 +82,8 @@ static int add_lines(struct parser *p, const char *text, size_t n)
 static int add_named(struct parser *p, enum node_kind kind, const char *name, size_t n)
 {
     struct node node = {.kind = kind, .name = strndup(name, n)};
-    int code = node.name ? add(p, node) : err_set(p->e, ERR_NOMEM, "no memory for page %s", p->name);
+    int code =
+        node.name ? add(p, node) : err_set(p->e, ERR_NOMEM, "no memory for page %s", p->name);
     if (code)
         free(node.name);
     return code;
@@ -172,7 +173,8 @@ int page_parse(const char *name, const char *text, const struct assets *assets, 
     struct page *g = calloc(1, sizeof *g);
     if (!g)
         return err_set(e, ERR_NOMEM, "no memory for page %s", name);
-    struct parser p = {.name = name, .start = text, .at = text, .assets = assets, .page = g, .e = e};
+    struct parser p = {
+        .name = name, .start = text, .at = text, .assets = assets, .page = g, .e = e};
     int code = parse_text(&p);
     if (code == 0 && p.depth)
         code = wrong(&p, "section is not closed:", g->node[p.open[p.depth - 1]].name);
@@ -278,7 +280,8 @@ static void put_message(const struct scope *s, const char *msgid)
 
 static bool is_there(const json_t *v)
 {
-    return v && !json_is_null(v) && !json_is_false(v) && !(json_is_array(v) && json_array_size(v) == 0) &&
+    return v && !json_is_null(v) && !json_is_false(v) &&
+           !(json_is_array(v) && json_array_size(v) == 0) &&
            !(json_is_string(v) && !*json_string_value(v));
 }
 

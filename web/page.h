@@ -1,15 +1,17 @@
 /* The page engine: web/pages/NAME.html with holes, filled from a json_t. No code stands in a page.
  *
- *   {{name}}  {{a.b}}  {{.}}    the value, always escaped: a string or an integer; nothing when absent
- *   {{#x}}…{{/x}}               for each element of a list; once within an object; once for anything else
- *                               that is there. Not there: absent, null, false, "", an empty list
+ *   {{name}}  {{a.b}}  {{.}}    the value, always escaped: a string or an integer; nothing when
+ * absent
+ *   {{#x}}…{{/x}}               for each element of a list; once within an object; once for
+ * anything else that is there. Not there: absent, null, false, "", an empty list
  *   {{^x}}…{{/x}}               when it is not there
  *   {{t:Entry $n of $size}}     translated, then $names filled in (escaped); "$$" is a dollar sign
- *   {{>head.html}}              that page, in place; a .css file byte by byte, so that its hash is known
+ *   {{>head.html}}              that page, in place; a .css file byte by byte, so that its hash is
+ * known
  *   {{a:verify.js}}             address of a script or style
  *
- * Names are looked up from the innermost section outwards. Blanks at the beginning of lines are dropped.
- * Pages are parsed once; rendering is pure and may be done by any thread. */
+ * Names are looked up from the innermost section outwards. Blanks at the beginning of lines are
+ * dropped. Pages are parsed once; rendering is pure and may be done by any thread. */
 #pragma once
 #include "base/err.h"
 #include "base/text.h"

@@ -1,4 +1,5 @@
-/* The page engine: what a view holds is always escaped; what a page gets wrong is found when it is parsed. */
+/* The page engine: what a view holds is always escaped; what a page gets wrong is found when it is
+ * parsed. */
 #include "web/page.h"
 #include "base/crypto.h"
 #include <stdarg.h>
@@ -26,22 +27,30 @@ static void renders(const char *page, const char *view, const char *html)
 static void whatever_comes_from_a_view_is_escaped(void **state)
 {
     (void)state;
-    const char *hostile = "{\"x\":\"<script>alert('1')</script>&\\\"\",\"a\":{\"b\":\"</title>\"},\"l\":[\"<i>\"]}";
+    const char *hostile =
+        "{\"x\":\"<script>alert('1')</script>&\\\"\",\"a\":{\"b\":\"</title>\"},\"l\":[\"<i>\"]}";
     renders("{{x}}", hostile, "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;");
-    renders("<p title=\"{{x}}\">{{a.b}}", hostile,
-            "<p title=\"&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;\">&lt;/title&gt;");
+    renders(
+        "<p title=\"{{x}}\">{{a.b}}", hostile,
+        "<p title=\"&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;\">&lt;/title&gt;");
     renders("{{#l}}{{.}}{{/l}}", hostile, "&lt;i&gt;");
-    renders("{{t:Say $x}}", hostile, "Say &lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;");
+    renders("{{t:Say $x}}", hostile,
+            "Say &lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;");
     renders("{{&x}}{{{x}}", hostile, ""); /* no way around it: these are names of nothing */
 }
 
 static void sections_follow_what_is_there(void **state)
 {
     (void)state;
-    const char *v = "{\"yes\":true,\"no\":false,\"nil\":null,\"empty\":\"\",\"none\":[],\"zero\":0,\"s\":\"t\","
-                    "\"o\":{\"k\":\"v\"},\"l\":[{\"k\":1},{\"k\":2}],\"k\":\"outer\"}";
-    renders("{{#yes}}y{{/yes}}{{#no}}n{{/no}}{{#nil}}n{{/nil}}{{#empty}}n{{/empty}}{{#none}}n{{/none}}{{#gone}}n{{/gone}}", v, "y");
-    renders("{{^yes}}n{{/yes}}{{^no}}a{{/no}}{{^nil}}b{{/nil}}{{^empty}}c{{/empty}}{{^none}}d{{/none}}{{^gone}}e{{/gone}}", v, "abcde");
+    const char *v =
+        "{\"yes\":true,\"no\":false,\"nil\":null,\"empty\":\"\",\"none\":[],\"zero\":0,\"s\":\"t\","
+        "\"o\":{\"k\":\"v\"},\"l\":[{\"k\":1},{\"k\":2}],\"k\":\"outer\"}";
+    renders("{{#yes}}y{{/yes}}{{#no}}n{{/no}}{{#nil}}n{{/nil}}{{#empty}}n{{/empty}}{{#none}}n{{/"
+            "none}}{{#gone}}n{{/gone}}",
+            v, "y");
+    renders("{{^yes}}n{{/yes}}{{^no}}a{{/no}}{{^nil}}b{{/nil}}{{^empty}}c{{/empty}}{{^none}}d{{/"
+            "none}}{{^gone}}e{{/gone}}",
+            v, "abcde");
     renders("{{#zero}}{{zero}}{{/zero}}{{#s}}{{s}}{{/s}}", v, "0t");
     renders("{{#o}}{{k}}{{/o}}{{k}}{{#l}}{{k}}{{#o}}{{k}}{{/o}}{{/l}}", v, "vouter1v2v");
     renders("{{#l}}{{s}}{{/l}}{{o.k}}{{o.k.deeper}}{{o.x}}", v, "ttv");
@@ -50,7 +59,8 @@ static void sections_follow_what_is_there(void **state)
 static void messages_fill_their_holes_and_indents_go(void **state)
 {
     (void)state;
-    renders("{{t:Entry $n of $m costs 5 $$}}", "{\"n\":3,\"m\":\"<4>\"}", "Entry 3 of &lt;4&gt; costs 5 $");
+    renders("{{t:Entry $n of $m costs 5 $$}}", "{\"n\":3,\"m\":\"<4>\"}",
+            "Entry 3 of &lt;4&gt; costs 5 $");
     renders("<a>\n    <b>\n\n  {{x}}\n  </b>", "{\"x\":\" y\"}", "<a>\n<b>\n y\n</b>");
 }
 
@@ -60,8 +70,13 @@ static void a_wrong_page_names_its_line(void **state)
     static const struct {
         const char *page;
         int line;
-    } bad[] = {{"a\n{{#x}}\nb", 2},       {"a\n\n{{/x}}", 3}, {"{{#x}}\n{{/y}}", 2}, {"\n{{x", 2},
-               {"{{}}", 1},               {"{{>no.html}}", 1}, {"{{a:no.js}}", 1},
+    } bad[] = {{"a\n{{#x}}\nb", 2},
+               {"a\n\n{{/x}}", 3},
+               {"{{#x}}\n{{/y}}", 2},
+               {"\n{{x", 2},
+               {"{{}}", 1},
+               {"{{>no.html}}", 1},
+               {"{{a:no.js}}", 1},
                {"{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}\n{{#a}}", 2}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct page *p = NULL;
@@ -80,8 +95,8 @@ static void no_page_has_inline_scripts_styles_or_foreign_hosts(void **state)
     struct assets *a = NULL;
     struct pages *p = NULL;
     struct err e = {0};
-    static const char *const never[] = {" style=", " onclick=", " onload=", "javascript:", "src=\"http", "href=\"http",
-                                        "@import", "url(http"};
+    static const char *const never[] = {" style=",    " onclick=",   " onload=", "javascript:",
+                                        "src=\"http", "href=\"http", "@import",  "url(http"};
     assert_int_equal(assets_load(&a, &e), 0);
     assert_int_equal(pages_load(a, &p, &e), 0);
     const struct asset *f;

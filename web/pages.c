@@ -1,5 +1,5 @@
-/* All pages, parsed at the start: a page that does not parse keeps the program from starting, and its
- * unit test from passing. */
+/* All pages, parsed at the start: a page that does not parse keeps the program from starting, and
+ * its unit test from passing. */
 #include "web/page.h"
 #include <assert.h>
 #include <stdlib.h>

@@ -31,8 +31,8 @@ static const char *name_of(const json_t *lot, const char *key, enum lang lang)
     return json_text_or(json_object_get(lot, key), lang == LANG_ZH ? "name_zh" : "name_en", "");
 }
 
-static int draw(const struct web *w, const json_t *lot, const struct target *t, enum lang lang, char **ret,
-                struct err *e)
+static int draw(const struct web *w, const json_t *lot, const struct target *t, enum lang lang,
+                char **ret, struct err *e)
 {
     char url[LABEL_URL_MAX], kg[32] = "", packed[32] = "";
     const char *seal = json_text_or(json_object_get(lot, "seal"), "text", "");
@@ -44,11 +44,18 @@ static int draw(const struct web *w, const json_t *lot, const struct target *t, 
         wall_local((struct wall){at}, (int)w->o->offset_min, packed, sizeof packed);
     if (label_url(w->o->base_url, t->box, seal, url, sizeof url))
         return err_set(e, ERR_TOOBIG, "base_url is too long for a label");
-    const struct label l = {
-        .product = name_of(lot, "product", lang), .grade = name_of(lot, "grade", lang), .net_kg = kg,
-        .lot = json_text_or(lot, "lot", ""), .box = t->box, .seal = seal, .packed = packed,
-        .coop = name_of(lot, "coop", lang), .word_net = text_in(lang, N_("Net")),
-        .word_lot = text_in(lang, N_("Lot")), .word_packed = text_in(lang, N_("Packed")), .url = url};
+    const struct label l = {.product = name_of(lot, "product", lang),
+                            .grade = name_of(lot, "grade", lang),
+                            .net_kg = kg,
+                            .lot = json_text_or(lot, "lot", ""),
+                            .box = t->box,
+                            .seal = seal,
+                            .packed = packed,
+                            .coop = name_of(lot, "coop", lang),
+                            .word_net = text_in(lang, N_("Net")),
+                            .word_lot = text_in(lang, N_("Lot")),
+                            .word_packed = text_in(lang, N_("Packed")),
+                            .url = url};
     return label_svg(&l, ret, e);
 }
 
@@ -78,7 +85,8 @@ void label_page(struct web *w, const struct request *q, const char *const *args,
     json_t *lot = NULL;
     char path[40], page[40];
     if (read_box(w, args[0], &t, &lot, &e)) {
-        web_notice(w, q, r, reply_status_of(e.code), NULL, N_("No such box"), N_("Please check the number."));
+        web_notice(w, q, r, reply_status_of(e.code), NULL, N_("No such box"),
+                   N_("Please check the number."));
         return;
     }
     snprintf(path, sizeof path, "/label/%s", t.box);
@@ -86,7 +94,8 @@ void label_page(struct web *w, const struct request *q, const char *const *args,
     json_t *view = json_pack("{s:s,s:s,s:s}", "box", t.box, "path", path, "page", page);
     buyer_frame(view, q->lang, t.box, path, "");
     if (strcmp(json_text_or(lot, "verdict", ""), "ok"))
-        json_object_set_new(view, "verdict", buyer_verdict(json_text_or(lot, "verdict", ""), q->lang));
+        json_object_set_new(view, "verdict",
+                            buyer_verdict(json_text_or(lot, "verdict", ""), q->lang));
     json_decref(lot);
     web_page(w, q, r, 200, "label.html", view);
 }

@@ -1,6 +1,6 @@
 /* Checking and handing out proofs (contract: proof.h).
- * Invariant: what is not wholly there or cannot be read counts as bad, never as good; "none" is only
- * said where nothing was claimed. */
+ * Invariant: what is not wholly there or cannot be read counts as bad, never as good; "none" is
+ * only said where nothing was claimed. */
 #include "web/proof.h"
 #include "base/crypto.h"
 #include "base/json.h"
@@ -60,7 +60,8 @@ static enum check check_inclusion(const json_t *log, const struct note_checkpoin
             return CHECK_BAD;
         proof.n++;
     }
-    return merkle_included(&leaf, (uint64_t)index, c->size, &proof, &c->root) ? CHECK_OK : CHECK_BAD;
+    return merkle_included(&leaf, (uint64_t)index, c->size, &proof, &c->root) ? CHECK_OK
+                                                                              : CHECK_BAD;
 }
 
 void proof_check(const json_t *lot, const char *scanned, struct proof *ret)
@@ -112,8 +113,8 @@ char *proof_file(const json_t *log)
         return NULL;
     bool good = true;
     fprintf(f, "c2sp.org/tlog-proof@v1\nindex %lld\n", (long long)index);
-    json_array_foreach(json_object_get(log, "proof"), i, hash)
-        good = good && json_is_string(hash) && put_hash(f, json_string_value(hash));
+    json_array_foreach(json_object_get(log, "proof"), i, hash) good =
+        good && json_is_string(hash) && put_hash(f, json_string_value(hash));
     fprintf(f, "\n%s", json_text_or(log, "note", ""));
     good = good && !ferror(f);
     if (fclose(f) == 0 && good)

@@ -1,7 +1,7 @@
-/* What buyers ask for: pages, documents and proofs of lots and boxes, in the GS1 Digital Link manner.
- * Thread: HTTP. Everything is read from the record; nothing here changes anything.
- * Invariant: a kept page is as good as the record's head it was made from, and at most 30 s old, since it
- * says how old the data are. */
+/* What buyers ask for: pages, documents and proofs of lots and boxes, in the GS1 Digital Link
+ * manner. Thread: HTTP. Everything is read from the record; nothing here changes anything.
+ * Invariant: a kept page is as good as the record's head it was made from, and at most 30 s old,
+ * since it says how old the data are. */
 #include "base/json.h"
 #include "traceability/event.h"
 #include "traceability/lot.h"
@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_MS     30000
-#define SEAL_ASKED  48 /* longest text that is looked at as a seal */
+#define KEEP_MS    30000
+#define SEAL_ASKED 48 /* longest text that is looked at as a seal */
 
 /* ---- answers that are no lot ---- */
 
@@ -32,9 +32,11 @@ static void say_wrong(struct web *w, const struct request *q, struct reply *r, c
     char line[400];
     json_t *view = find_view(q, text_in(q->lang, N_("Not a valid number")), text);
     snprintf(line, sizeof line, "%s: %s", text_in(q->lang, part), text);
-    json_t *lines = json_pack("[s,s]", text_in(q->lang, N_("One part of this number is mistyped or torn off:")), line);
+    json_t *lines = json_pack(
+        "[s,s]", text_in(q->lang, N_("One part of this number is mistyped or torn off:")), line);
     json_object_set_new(view, "heading", json_string(text_in(q->lang, N_("Not a valid number"))));
-    json_object_set_new(view, "lines", lines ? lines : json_array()); /* NULL: the text is no UTF-8 */
+    json_object_set_new(view, "lines",
+                        lines ? lines : json_array()); /* NULL: the text is no UTF-8 */
     web_page(w, q, r, 400, "notice.html", view);
 }
 
@@ -52,8 +54,8 @@ static void say_error(struct web *w, const struct request *q, struct reply *r, c
         say_unknown(w, q, r, asked);
         return;
     }
-    web_notice(w, q, r, reply_status_of(e->code), NULL, N_("The record cannot be read at the moment"),
-               N_("Please try again in a minute."));
+    web_notice(w, q, r, reply_status_of(e->code), NULL,
+               N_("The record cannot be read at the moment"), N_("Please try again in a minute."));
     reply_header(r, "Retry-After", "10");
 }
 
@@ -65,7 +67,8 @@ static bool same_thing(const json_t *lot, const struct target *t)
     if (*t->gtin && strcmp(json_text_or(json_object_get(lot, "product"), "gtin", ""), t->gtin))
         return false;
     return !*t->lot || strcmp(json_text_or(lot, "lot", ""), t->lot) == 0 ||
-           strcmp(json_text_or(lot, "id", ""), t->lot) == 0 || strcmp(json_text_or(lot, "id", ""), t->id) == 0;
+           strcmp(json_text_or(lot, "id", ""), t->lot) == 0 ||
+           strcmp(json_text_or(lot, "id", ""), t->id) == 0;
 }
 
 static int read_lot(struct web *w, const struct target *t, json_t **ret, struct err *e)
@@ -102,11 +105,12 @@ static void send_cached(const struct request *q, struct reply *r, const struct c
 }
 
 /* Keeps a text under a key and sends it. Takes the text. */
-static void send_kept(struct web *w, const struct request *q, struct reply *r, const char *key, int64_t head,
-                      const char *type, char *text, size_t n)
+static void send_kept(struct web *w, const struct request *q, struct reply *r, const char *key,
+                      int64_t head, const char *type, char *text, size_t n)
 {
     struct mono until = mono_add_ms(mono_now(), KEEP_MS);
-    const struct cached *c = text ? cache_put(w->cache, key, head, until, 200, type, text, n) : NULL;
+    const struct cached *c =
+        text ? cache_put(w->cache, key, head, until, 200, type, text, n) : NULL;
     if (c)
         send_cached(q, r, c);
     else
@@ -115,7 +119,8 @@ static void send_kept(struct web *w, const struct request *q, struct reply *r, c
 }
 
 /* Segments that name the thing: without "/epcis" and its like. */
-static int target_of(struct web *w, const struct request *q, size_t n, struct target *ret, struct reply *r)
+static int target_of(struct web *w, const struct request *q, size_t n, struct target *ret,
+                     struct reply *r)
 {
     const char *part, *text;
     int code = resolve(q->segment, n, ret, &part, &text);
@@ -128,12 +133,14 @@ static int target_of(struct web *w, const struct request *q, size_t n, struct ta
 
 static void page_headers(struct web *w, struct reply *r, const struct target *t)
 {
-    reply_header(r, "Link", "<%s/%s?linkType=linkset>; rel=\"linkset\"; type=\"application/linkset+json\"",
+    reply_header(r, "Link",
+                 "<%s/%s?linkType=linkset>; rel=\"linkset\"; type=\"application/linkset+json\"",
                  w->o->base_url, t->id);
     reply_header(r, "Vary", "Accept, Accept-Language");
 }
 
-static void send_page(struct web *w, const struct request *q, const struct target *t, struct reply *r)
+static void send_page(struct web *w, const struct request *q, const struct target *t,
+                      struct reply *r)
 {
     char seal[SEAL_ASKED] = "", key[112];
     struct err e = {0};
@@ -163,7 +170,8 @@ static void send_page(struct web *w, const struct request *q, const struct targe
     page_headers(w, r, t);
 }
 
-static void send_linkset(struct web *w, const struct request *q, const struct target *t, struct reply *r)
+static void send_linkset(struct web *w, const struct request *q, const struct target *t,
+                         struct reply *r)
 {
     char anchor[128], title[160];
     struct err e = {0};
@@ -174,16 +182,19 @@ static void send_linkset(struct web *w, const struct request *q, const struct ta
     }
     const json_t *p = json_object_get(lot, "product");
     if (*t->gtin)
-        snprintf(anchor, sizeof anchor, "/01/%s/10/%s%s%s", t->gtin, t->lot, *t->box ? "/21/" : "", t->box);
+        snprintf(anchor, sizeof anchor, "/01/%s/10/%s%s%s", t->gtin, t->lot, *t->box ? "/21/" : "",
+                 t->box);
     else
         snprintf(anchor, sizeof anchor, "/%s", t->id);
-    snprintf(title, sizeof title, "%s", json_text_or(p, q->lang == LANG_ZH ? "name_zh" : "name_en", ""));
+    snprintf(title, sizeof title, "%s",
+             json_text_or(p, q->lang == LANG_ZH ? "name_zh" : "name_en", ""));
     reply_json(r, 200, resolve_linkset(w->o->base_url, anchor, t, title));
     r->type = "application/linkset+json";
     json_decref(lot);
 }
 
-static void send_epcis(struct web *w, const struct request *q, const struct target *t, struct reply *r)
+static void send_epcis(struct web *w, const struct request *q, const struct target *t,
+                       struct reply *r)
 {
     char key[112];
     struct err e = {0};
@@ -217,8 +228,8 @@ static void send_epcis(struct web *w, const struct request *q, const struct targ
 
 void public_lot(struct web *w, const struct request *q, const char *const *args, struct reply *r)
 {
-    static const char *const offered[] = {"text/html", "application/linkset+json", "application/ld+json",
-                                          "application/json", NULL};
+    static const char *const offered[] = {"text/html", "application/linkset+json",
+                                          "application/ld+json", "application/json", NULL};
     struct target t;
     char type[64] = "";
     (void)args;
@@ -233,11 +244,14 @@ void public_lot(struct web *w, const struct request *q, const char *const *args,
     case LINK_PAGE: send_page(w, q, &t, r); break;
     case LINK_SET: send_linkset(w, q, &t, r); break;
     case LINK_EPCIS: send_epcis(w, q, &t, r); break;
-    case LINK_UNKNOWN: reply_problem(r, 404, "no such link", "linkType is not one of this resolver's"); break;
+    case LINK_UNKNOWN:
+        reply_problem(r, 404, "no such link", "linkType is not one of this resolver's");
+        break;
     }
 }
 
-void public_product(struct web *w, const struct request *q, const char *const *args, struct reply *r)
+void public_product(struct web *w, const struct request *q, const char *const *args,
+                    struct reply *r)
 {
     char gtin[15];
     if (ident_gtin(args[0], gtin, NULL))
@@ -252,7 +266,8 @@ void public_epcis(struct web *w, const struct request *q, const char *const *arg
     (void)args;
     if (target_of(w, q, q->n_segments - 1, &t, r) == 0) {
         send_epcis(w, q, &t, r);
-        reply_header(r, "Content-Disposition", "attachment; filename=\"%s.epcis.jsonld\"", strchr(t.id, '/') + 1);
+        reply_header(r, "Content-Disposition", "attachment; filename=\"%s.epcis.jsonld\"",
+                     strchr(t.id, '/') + 1);
     }
 }
 
@@ -271,7 +286,8 @@ void public_proof(struct web *w, const struct request *q, const char *const *arg
     char *text = proof_file(json_object_get(lot, "log"));
     json_decref(lot);
     reply_take(r, 200, "text/plain; charset=utf-8", text, text ? strlen(text) : 0);
-    reply_header(r, "Content-Disposition", "attachment; filename=\"%s.tlog-proof\"", strchr(t.id, '/') + 1);
+    reply_header(r, "Content-Disposition", "attachment; filename=\"%s.tlog-proof\"",
+                 strchr(t.id, '/') + 1);
     reply_header(r, "Cache-Control", "no-cache");
 }
 
@@ -341,7 +357,8 @@ void public_find(struct web *w, const struct request *q, const char *const *args
     reply_header(r, "Location", "/%s?lang=%s", t.id, q->lang == LANG_ZH ? "zh" : "en");
 }
 
-void public_resolver(struct web *w, const struct request *q, const char *const *args, struct reply *r)
+void public_resolver(struct web *w, const struct request *q, const char *const *args,
+                     struct reply *r)
 {
     (void)q;
     (void)args;
@@ -352,7 +369,12 @@ void public_home(struct web *w, const struct request *q, const char *const *args
 {
     json_t *view = find_view(q, text_in(q->lang, N_("Where does it come from?")), "");
     (void)args;
-    json_object_set_new(view, "heading", json_string(text_in(q->lang, N_("Where does it come from?"))));
-    json_object_set_new(view, "lines", json_pack("[s]", text_in(q->lang, N_("Scan the code on the label, or type the number beneath it."))));
+    json_object_set_new(view, "heading",
+                        json_string(text_in(q->lang, N_("Where does it come from?"))));
+    json_object_set_new(
+        view, "lines",
+        json_pack(
+            "[s]",
+            text_in(q->lang, N_("Scan the code on the label, or type the number beneath it."))));
     web_page(w, q, r, 200, "notice.html", view);
 }

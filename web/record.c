@@ -1,7 +1,7 @@
 /* The reader's side of store.db (contract: record.h).
  * Thread: HTTP. Owns one read-only handle.
- * A restore puts another file in the store's place: the inode is compared once a second, since an open
- * handle would go on reading the old file for ever. */
+ * A restore puts another file in the store's place: the inode is compared once a second, since an
+ * open handle would go on reading the old file for ever. */
 #include "web/record.h"
 #include "traceability/store.h"
 #include <stdio.h>

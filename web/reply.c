@@ -49,7 +49,8 @@ void reply_json(struct reply *r, unsigned status, json_t *doc)
 
 void reply_problem(struct reply *r, unsigned status, const char *title, const char *detail)
 {
-    json_t *doc = json_pack("{s:s,s:i,s:s}", "title", title, "status", (int)status, "detail", detail);
+    json_t *doc =
+        json_pack("{s:s,s:i,s:s}", "title", title, "status", (int)status, "detail", detail);
     take_json(r, status, "application/problem+json", doc);
 }
 
@@ -65,6 +66,21 @@ void reply_header(struct reply *r, const char *name, const char *fmt, ...)
         return;
     r->header[r->n_headers].name = name;
     r->header[r->n_headers++].value = value;
+}
+
+const char *reply_common(size_t i, const char **ret_value)
+{
+    static const char *const common[][2] = {
+        {"X-Content-Type-Options", "nosniff"},
+        {"X-Frame-Options", "DENY"},
+        {"Referrer-Policy", "same-origin"}, /* an address holds the seal of a label */
+        {"Cross-Origin-Opener-Policy", "same-origin"},
+        {"Permissions-Policy", "camera=(), microphone=(), geolocation=()"},
+    };
+    if (i >= sizeof common / sizeof *common)
+        return NULL;
+    *ret_value = common[i][1];
+    return common[i][0];
 }
 
 unsigned reply_status_of(int code)
@@ -92,9 +108,10 @@ unsigned reply_status_of(int code)
 void reply_error(struct reply *r, const struct err *e)
 {
     unsigned status = reply_status_of(e->code);
-    json_t *doc = json_pack("{s:s,s:i,s:s}", "title", err_text(e->code), "status", (int)status, "code",
-                            err_name(e->code));
-    json_t *detail = e->text[0] ? json_string(e->text) : NULL; /* NULL, too, when it was cut mid-letter */
+    json_t *doc = json_pack("{s:s,s:i,s:s}", "title", err_text(e->code), "status", (int)status,
+                            "code", err_name(e->code));
+    json_t *detail =
+        e->text[0] ? json_string(e->text) : NULL; /* NULL, too, when it was cut mid-letter */
     if (doc && detail)
         json_object_set(doc, "detail", detail);
     json_decref(detail);

@@ -27,20 +27,23 @@ struct reply {
         char *value;
     } header[REPLY_HEADERS];
     struct feed feed; /* when feed.read is set */
-    /* Set by a handler that has asked something: it is called when http_wake has come. `state` is the
-     * handler's; `then` frees it. */
+    /* Set by a handler that has asked something: it is called when http_wake has come. `state` is
+     * the handler's; `then` frees it. */
     void (*then)(void *ctx, const struct request *q, void *state, struct reply *r);
     void *state;
 };
 
 void reply_free(struct reply *r); /* what it owns, except state and feed */
-void reply_take(struct reply *r, unsigned status, const char *type, char *body, size_t n); /* NULL: 500 */
+void reply_take(struct reply *r, unsigned status, const char *type, char *body,
+                size_t n); /* NULL: 500 */
 void reply_copy(struct reply *r, unsigned status, const char *type, const char *body, size_t n);
 void reply_json(struct reply *r, unsigned status, json_t *doc); /* takes the reference */
 /* RFC 9457, for programs. */
 void reply_problem(struct reply *r, unsigned status, const char *title, const char *detail);
 void reply_header(struct reply *r, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Header i that every reply carries; NULL past the end. */
+const char *reply_common(size_t i, const char **ret_value);
 /* An error of the daemon or the record as a problem document with the status that fits it. */
 void reply_error(struct reply *r, const struct err *e);
 unsigned reply_status_of(int code);

@@ -1,6 +1,6 @@
 /* Reading what a browser sends (contract: request.h). Pure.
- * Invariants: 1. nothing decoded holds a control character, so a value can stand in a header or a log
- * line; 2. a text is either read whole or refused, never cut. */
+ * Invariants: 1. nothing decoded holds a control character, so a value can stand in a header or a
+ * log line; 2. a text is either read whole or refused, never cut. */
 #include "web/request.h"
 #include <assert.h>
 #include <stdint.h>
@@ -90,7 +90,8 @@ int form_get(const char *form, const char *name, char *ret, size_t size)
         const char *eq = memchr(form, '=', len);
         size_t key = eq ? (size_t)(eq - form) : len;
         if (key == want && memcmp(form, name, want) == 0) {
-            int n = eq ? decode(eq + 1, len - key - 1, true, ret, size) : decode("", 0, true, ret, size);
+            int n = eq ? decode(eq + 1, len - key - 1, true, ret, size)
+                       : decode("", 0, true, ret, size);
             return n < 0 ? n : 0;
         }
         form += len + (form[len] == '&');
@@ -101,6 +102,15 @@ int form_get(const char *form, const char *name, char *ret, size_t size)
 int request_query(const struct request *q, const char *name, char *ret, size_t size)
 {
     return form_get(q->query, name, ret, size);
+}
+
+void request_language(struct request *q, const char *accept_language)
+{
+    char lang[8];
+    if (request_query(q, "lang", lang, sizeof lang))
+        q->lang = lang_from(accept_language);
+    else
+        q->lang = strcmp(lang, "en") == 0 ? LANG_EN : LANG_ZH;
 }
 
 /* ---- Accept (RFC 9110, 12.4.2 and 12.5) ---- */

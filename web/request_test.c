@@ -40,9 +40,17 @@ static void what_is_not_an_address_is_refused(void **state)
     static const struct {
         const char *uri;
         int code;
-    } bad[] = {{"", ERR_PARSE},         {"B", ERR_PARSE},      {"http://x/B", ERR_PARSE}, {"/%", ERR_PARSE},
-               {"/%4", ERR_PARSE},      {"/%zz", ERR_PARSE},   {"/%00", ERR_PARSE},       {"/a%0ab", ERR_PARSE},
-               {"/%7f", ERR_PARSE},     {"/a\x01", ERR_PARSE}, {"/1/2/3/4/5/6/7/8/9", ERR_NOT_FOUND}};
+    } bad[] = {{"", ERR_PARSE},
+               {"B", ERR_PARSE},
+               {"http://x/B", ERR_PARSE},
+               {"/%", ERR_PARSE},
+               {"/%4", ERR_PARSE},
+               {"/%zz", ERR_PARSE},
+               {"/%00", ERR_PARSE},
+               {"/a%0ab", ERR_PARSE},
+               {"/%7f", ERR_PARSE},
+               {"/a\x01", ERR_PARSE},
+               {"/1/2/3/4/5/6/7/8/9", ERR_NOT_FOUND}};
     struct request q = {0};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(request_parse(bad[i].uri, &q), bad[i].code);
@@ -73,10 +81,32 @@ static void a_form_field_is_whole_or_refused(void **state)
     assert_int_equal(form_get("&&=&", "text", text, sizeof text), ERR_NOT_FOUND);
 }
 
+static void the_language_asked_for_wins_over_the_preferred_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *uri, *header;
+        enum lang lang;
+    } cases[] = {{"/", NULL, LANG_ZH},
+                 {"/", "en-GB,en;q=0.9", LANG_EN},
+                 {"/?lang=en", NULL, LANG_EN},
+                 {"/?lang=zh", "en", LANG_ZH},
+                 {"/?lang=fr", "en", LANG_ZH},
+                 {"/?lang=%00", "en", LANG_EN},
+                 {"/", "zh-CN,zh;q=0.9", LANG_ZH}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct request q = {0};
+        assert_int_equal(request_parse(cases[i].uri, &q) && cases[i].header == NULL, 0);
+        request_language(&q, cases[i].header);
+        assert_int_equal(q.lang, cases[i].lang);
+    }
+}
+
 static void accept_takes_the_weightiest(void **state)
 {
     (void)state;
-    static const char *const offered[] = {"text/html", "application/linkset+json", "application/ld+json", NULL};
+    static const char *const offered[] = {"text/html", "application/linkset+json",
+                                          "application/ld+json", NULL};
     static const struct {
         const char *header;
         int best;
@@ -108,6 +138,7 @@ int main(void)
         cmocka_unit_test(an_escaped_slash_stays_within_its_segment),
         cmocka_unit_test(what_is_not_an_address_is_refused),
         cmocka_unit_test(a_form_field_is_whole_or_refused),
+        cmocka_unit_test(the_language_asked_for_wins_over_the_preferred_one),
         cmocka_unit_test(accept_takes_the_weightiest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

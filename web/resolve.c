@@ -1,6 +1,6 @@
 /* Addresses of lots and boxes (contract: resolve.h). Pure.
- * A number that is wrong in itself (shape, check character) is told from one that is merely unknown: a
- * torn label gives the first, a forged one the second. */
+ * A number that is wrong in itself (shape, check character) is told from one that is merely
+ * unknown: a torn label gives the first, a forged one the second. */
 #include "web/resolve.h"
 #include "web/msgid.h"
 #include <stdio.h>
@@ -50,7 +50,8 @@ static bool take_box(const char *text, struct target *t)
     return ident_box_ok(t->box);
 }
 
-static int resolve_gs1(const char *const *s, size_t n, struct target *t, const char **part, const char **text)
+static int resolve_gs1(const char *const *s, size_t n, struct target *t, const char **part,
+                       const char **text)
 {
     if (ident_gtin(s[1], t->gtin, NULL))
         return wrong(N_("product number (GTIN)"), s[1], part, text);
@@ -65,7 +66,8 @@ static int resolve_gs1(const char *const *s, size_t n, struct target *t, const c
     return take_box(s[5], t) ? 0 : wrong(N_("box number"), s[5], part, text);
 }
 
-int resolve(const char *const *s, size_t n, struct target *ret, const char **part, const char **text)
+int resolve(const char *const *s, size_t n, struct target *ret, const char **part,
+            const char **text)
 {
     *ret = (struct target){0};
     if (n >= 2 && strcmp(s[0], "01") == 0)
@@ -86,8 +88,10 @@ enum link resolve_link(const char *type)
         const char *name;
         enum link link;
     } known[] = {
-        {"", LINK_PAGE},          {"defaultLink", LINK_PAGE}, {"pip", LINK_PAGE}, {"traceability", LINK_PAGE},
-        {"linkset", LINK_SET},    {"all", LINK_SET},          {"epcis", LINK_EPCIS},
+        {"", LINK_PAGE},       {"defaultLink", LINK_PAGE},
+        {"pip", LINK_PAGE},    {"traceability", LINK_PAGE},
+        {"linkset", LINK_SET}, {"all", LINK_SET},
+        {"epcis", LINK_EPCIS},
     };
     if (strncasecmp(type, "gs1:", 4) == 0)
         type += 4;
@@ -109,7 +113,8 @@ static json_t *links(const char *href, const char *type, const char *title, bool
     return json_pack("[o]", link);
 }
 
-json_t *resolve_linkset(const char *base, const char *anchor, const struct target *t, const char *title)
+json_t *resolve_linkset(const char *base, const char *anchor, const struct target *t,
+                        const char *title)
 {
     char page[512], own[512], url[640];
     snprintf(page, sizeof page, "%s%s", base, anchor);
@@ -119,18 +124,21 @@ json_t *resolve_linkset(const char *base, const char *anchor, const struct targe
     json_object_set_new(set, VOC "pip", links(page, "text/html", "Lot page", true));
     json_object_set_new(set, VOC "traceability", links(page, "text/html", "Lot page", true));
     snprintf(url, sizeof url, "%s/epcis", own);
-    json_object_set_new(set, VOC "epcis", links(url, "application/ld+json", "EPCIS 2.0 document", false));
+    json_object_set_new(set, VOC "epcis",
+                        links(url, "application/ld+json", "EPCIS 2.0 document", false));
     snprintf(url, sizeof url, "%s/proof", own);
-    json_object_set_new(set, "describedby",
-                        links(url, "text/plain", "Transparency log proof (c2sp.org/tlog-proof@v1)", false));
+    json_object_set_new(
+        set, "describedby",
+        links(url, "text/plain", "Transparency log proof (c2sp.org/tlog-proof@v1)", false));
     return json_pack("{s:[o]}", "linkset", set);
 }
 
 json_t *resolve_description(const char *base, const char *name, const char *contact)
 {
     return json_pack("{s:s,s:s,s:[s],s:[s,s,s,s],s:b,s:s,s:s}", "name", name, "resolverRoot", base,
-                     "supportedPrimaryKeys", "01", "supportedLinkType", "gs1:pip", "gs1:traceability",
-                     "gs1:epcis", "gs1:defaultLink", "linkTypeDefaultCanBeLinkset", 0, "contact", contact,
-                     "conformance",
-                     "GS1 Digital Link compatible; compressed addresses are not expanded, so not a conformant resolver");
+                     "supportedPrimaryKeys", "01", "supportedLinkType", "gs1:pip",
+                     "gs1:traceability", "gs1:epcis", "gs1:defaultLink",
+                     "linkTypeDefaultCanBeLinkset", 0, "contact", contact, "conformance",
+                     "GS1 Digital Link compatible; compressed addresses are not expanded, so not a "
+                     "conformant resolver");
 }

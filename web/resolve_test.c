@@ -31,7 +31,8 @@ static void good_addresses(void **state)
         {"/b/xmpnr79y7x", "B/" BOX, "", "", BOX},
         {"/B/" BOX "/", "B/" BOX, "", "", BOX},
         {"/B/" BOX "?s=1P9ZAVD7KR09YPCP", "B/" BOX, "", "", BOX},
-        {"/B/OILMNR79YL", "B/011MNR79Y1", "", "", "011MNR79Y1"}, /* typed letters that base32 has not */
+        {"/B/OILMNR79YL", "B/011MNR79Y1", "", "",
+         "011MNR79Y1"}, /* typed letters that base32 has not */
         {"/10/" LOT, "10/" LOT, "", LOT, ""},
         {"/10/g261124-a012t", "10/" LOT, "", LOT, ""},
         {"/class/dangshen-lu." LOT, "10/" LOT, "", LOT, ""},
@@ -102,23 +103,27 @@ static void a_linkset_is_rfc_9264(void **state)
     struct target t = {.id = "B/" BOX, .box = BOX};
     json_t *doc = resolve_linkset("https://x.example", "/B/" BOX, &t, "潞党参");
     const json_t *set = json_array_get(json_object_get(doc, "linkset"), 0);
-    assert_string_equal(json_string_value(json_object_get(set, "anchor")), "https://x.example/B/" BOX);
+    assert_string_equal(json_string_value(json_object_get(set, "anchor")),
+                        "https://x.example/B/" BOX);
     const json_t *links = json_object_get(set, "https://ref.gs1.org/voc/defaultLink");
     assert_int_equal(json_array_size(links), 1); /* exactly one default */
-    assert_string_equal(json_string_value(json_object_get(json_array_get(links, 0), "type")), "text/html");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(links, 0), "type")),
+                        "text/html");
     links = json_object_get(set, "https://ref.gs1.org/voc/epcis");
     assert_string_equal(json_string_value(json_object_get(json_array_get(links, 0), "href")),
                         "https://x.example/B/" BOX "/epcis");
     json_decref(doc);
     doc = resolve_description("https://x.example", "n", "c");
-    assert_string_equal(json_string_value(json_object_get(doc, "resolverRoot")), "https://x.example");
+    assert_string_equal(json_string_value(json_object_get(doc, "resolverRoot")),
+                        "https://x.example");
     json_decref(doc);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_addresses), cmocka_unit_test(bad_addresses_name_the_part),
+        cmocka_unit_test(good_addresses),
+        cmocka_unit_test(bad_addresses_name_the_part),
         cmocka_unit_test(link_types),
         cmocka_unit_test(a_linkset_is_rfc_9264),
     };

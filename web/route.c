@@ -5,7 +5,7 @@
 #include <strings.h>
 
 static const struct route table[] = {
-#define ROUTE(method, pattern, roles, handler, content, help)                                                \
+#define ROUTE(method, pattern, roles, handler, content, help)                                      \
     {METHOD_##method, pattern, roles, handler, content, help},
 #include "web/routes.def"
 #undef ROUTE
@@ -38,8 +38,8 @@ static bool fits(const char *pattern, const struct request *q, const char *args[
     return n == q->n_segments;
 }
 
-const struct route *route_match(const struct request *q, enum web_role role, const char *args[ROUTE_ARGS],
-                                unsigned *ret_methods)
+const struct route *route_match(const struct request *q, enum web_role role,
+                                const char *args[ROUTE_ARGS], unsigned *ret_methods)
 {
     enum method want = q->method == METHOD_HEAD ? METHOD_GET : q->method;
     unsigned methods = 0;

@@ -6,7 +6,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-static const struct route *match(const char *method, const char *path, enum web_role role, unsigned *methods)
+static const struct route *match(const char *method, const char *path, enum web_role role,
+                                 unsigned *methods)
 {
     static struct request q;
     const char *args[ROUTE_ARGS] = {0};
@@ -35,7 +36,8 @@ static void the_public_side_changes_nothing_but_takes_reports(void **state)
 static void screens_of_the_shed_are_not_public(void **state)
 {
     (void)state;
-    static const char *const shed[] = {"/station", "/station/data", "/line", "/live", "/label/XMPNR79Y7X", "/label/XMPNR79Y7X/svg"};
+    static const char *const shed[] = {"/station", "/station/data",     "/line",
+                                       "/live",    "/label/XMPNR79Y7X", "/label/XMPNR79Y7X/svg"};
     for (size_t i = 0; i < sizeof shed / sizeof *shed; i++) {
         assert_true(known("GET", shed[i], WEB_SHED));
         assert_false(known("GET", shed[i], WEB_PUBLIC));
@@ -48,9 +50,12 @@ static void screens_of_the_shed_are_not_public(void **state)
 static void only_these_buttons_exist(void **state)
 {
     (void)state;
-    static const char *const yes[] = {"station.accept", "lot.open", "lot.close", "hand.close", "weighing.void", "feed.stop"};
-    static const char *const no[] = {"farmer.add", "recall.start", "hold.release", "run.start", "weighing.record", "buyer.register",
-                                     "store.restored", "", "status", "party.list"};
+    static const char *const yes[] = {"station.accept", "lot.open",      "lot.close",
+                                      "hand.close",     "weighing.void", "feed.stop"};
+    static const char *const no[] = {
+        "farmer.add",      "recall.start",   "hold.release",   "run.start",
+        "weighing.record", "buyer.register", "store.restored", "",
+        "status",          "party.list"};
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
         assert_true(station_verb_ok(yes[i]));
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)

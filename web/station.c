@@ -1,9 +1,10 @@
 /* The weighing station's page, its lists, and its buttons (contract: station.h, routes.def).
  * Thread: HTTP. Names of people come from lotlined for this screen only and are kept nowhere.
  *
- *  1. A button's request carries a request_id made in the browser; it goes on unchanged, so that what was
- *     tapped twice is done once.
- *  2. Lists are asked one after another on behalf of one browser request; the first error ends it. */
+ *  1. A button's request carries a request_id made in the browser; it goes on unchanged, so that
+ * what was tapped twice is done once.
+ *  2. Lists are asked one after another on behalf of one browser request; the first error ends it.
+ */
 #include "web/station.h"
 #include "base/json.h"
 #include "web/buyer.h"
@@ -15,8 +16,8 @@
 
 #define RECENT 8
 
-static const char *const verbs[] = {"station.accept", "lot.open",  "lot.close", "hand.close",
-                                    "weighing.void",  "box.open",  "feed.stop", "feed.release"};
+static const char *const verbs[] = {"station.accept", "lot.open", "lot.close", "hand.close",
+                                    "weighing.void",  "box.open", "feed.stop", "feed.release"};
 
 bool station_verb_ok(const char *verb)
 {
@@ -53,7 +54,8 @@ static void named_by_status(void *ctx, const struct request *q, void *state, str
     const json_t *first = json_array_get(json_object_get(j->result, "station"), 0);
     const char *name = json_text_or(first, "name", "");
     if (j->code)
-        web_notice(w, q, r, 503, NULL, N_("The computer of the shed does not answer"), N_("Please try again in a minute."));
+        web_notice(w, q, r, 503, NULL, N_("The computer of the shed does not answer"),
+                   N_("Please try again in a minute."));
     else if (!is_name(name))
         web_notice(w, q, r, 404, NULL, N_("No station"), N_("No weighing station is configured."));
     else
@@ -73,7 +75,8 @@ void station_page(struct web *w, const struct request *q, const char *const *arg
     if (r->state)
         r->then = named_by_status;
     else
-        web_notice(w, q, r, 503, NULL, N_("The computer of the shed does not answer"), N_("Please try again in a minute."));
+        web_notice(w, q, r, 503, NULL, N_("The computer of the shed does not answer"),
+                   N_("Please try again in a minute."));
 }
 
 void line_page(struct web *w, const struct request *q, const char *const *args, struct reply *r)
@@ -96,9 +99,12 @@ static const struct list {
     const char *verb, *key, *value; /* argument; NULL: none */
     const char *from, *to;          /* field of the answer, field of ours */
 } lists[] = {
-    {"party.list", "kind", "farmer", "parties", "farmers"}, {"party.list", "kind", "worker", "parties", "workers"},
-    {"product.list", NULL, NULL, "products", "products"},   {"lot.list", "state", "open", "lots", "lots"},
-    {"lot.list", "state", "closed", "lots", "lots"},        {"task.list", "state", "open", "tasks", "tasks"},
+    {"party.list", "kind", "farmer", "parties", "farmers"},
+    {"party.list", "kind", "worker", "parties", "workers"},
+    {"product.list", NULL, NULL, "products", "products"},
+    {"lot.list", "state", "open", "lots", "lots"},
+    {"lot.list", "state", "closed", "lots", "lots"},
+    {"task.list", "state", "open", "tasks", "tasks"},
 };
 #define N_LISTS (sizeof lists / sizeof *lists)
 
@@ -124,21 +130,25 @@ static void add_rows(json_t *all, const char *key, json_t *rows)
         json_object_set(all, key, rows);
 }
 
-/* What the record itself tells: weighings of this station, newest first, and boxes under outlets. */
+/* What the record itself tells: weighings of this station, newest first, and boxes under outlets.
+ */
 static void add_record(struct web *w, const char *station, json_t *all)
 {
     struct db *db;
     struct err e = {0};
     json_t *list = json_array(), *boxes = json_array();
     if (record_begin(w->record, &db, &e) == 0) {
-        struct stmt *s = db_q(db, "SELECT weighing, purpose, coalesce(lot, ''), coalesce(box, ''), coalesce(grade, ''), net_mg,"
-                                  " voided_seq FROM weighing WHERE station = ?1 ORDER BY event_seq DESC LIMIT ?2");
+        struct stmt *s = db_q(
+            db, "SELECT weighing, purpose, coalesce(lot, ''), coalesce(box, ''), coalesce(grade, "
+                "''), net_mg,"
+                " voided_seq FROM weighing WHERE station = ?1 ORDER BY event_seq DESC LIMIT ?2");
         q_int(q_text(s, 1, station), 2, RECENT);
         while (q_step(s) == 1)
-            json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:b}", "weighing", q_str(s, 0), "purpose",
-                                                  q_str(s, 1), "lot", q_str(s, 2), "box", q_str(s, 3), "grade",
-                                                  q_str(s, 4), "net_mg", (json_int_t)q_col(s, 5), "voided",
-                                                  !q_is_null(s, 6)));
+            json_array_append_new(list,
+                                  json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:b}", "weighing",
+                                            q_str(s, 0), "purpose", q_str(s, 1), "lot", q_str(s, 2),
+                                            "box", q_str(s, 3), "grade", q_str(s, 4), "net_mg",
+                                            (json_int_t)q_col(s, 5), "voided", !q_is_null(s, 6)));
         q_done(s);
         s = db_q(db, "SELECT line, outlet, box FROM box_open ORDER BY line, outlet");
         while (q_step(s) == 1)
@@ -174,7 +184,8 @@ static void ask_next(struct web *w, const struct request *q, struct gather *g, s
     char station[24] = "";
     if (g->i < N_LISTS) {
         const struct list *l = &lists[g->i];
-        g->job = ask_post(w->ask, q, l->verb, l->key ? json_pack("{s:s}", l->key, l->value) : NULL, NULL);
+        g->job = ask_post(w->ask, q, l->verb, l->key ? json_pack("{s:s}", l->key, l->value) : NULL,
+                          NULL);
         if (!g->job) {
             struct err e = {.code = ERR_BUSY};
             reply_error(r, &e);
@@ -212,10 +223,13 @@ static void done(void *ctx, const struct request *q, void *state, struct reply *
     struct job *j = state;
     (void)ctx;
     if (j->code == 0) {
-        reply_json(r, 200, json_pack("{s:b,s:O?}", "ok", 1, "result", json_is_null(j->result) ? NULL : j->result));
+        reply_json(
+            r, 200,
+            json_pack("{s:b,s:O?}", "ok", 1, "result", json_is_null(j->result) ? NULL : j->result));
     } else {
         struct err e = j->e;
-        snprintf(e.text, sizeof e.text, "%s", text_in(q->lang, j->e.text)); /* a msgid, or English as it is */
+        snprintf(e.text, sizeof e.text, "%s",
+                 text_in(q->lang, j->e.text)); /* a msgid, or English as it is */
         reply_error(r, &e);
     }
     reply_header(r, "Cache-Control", "no-store");
@@ -243,7 +257,8 @@ void shed_do(struct web *w, const struct request *q, const char *const *args, st
         code = err_set(&e, ERR_KEY, "request_id and args are needed");
     if (code) {
         reply_error(r, &e);
-    } else if (!(r->state = ask_post(w->ask, q, args[0], json_incref(json_object_get(doc, "args")), id))) {
+    } else if (!(r->state =
+                     ask_post(w->ask, q, args[0], json_incref(json_object_get(doc, "args")), id))) {
         reply_problem(r, 503, "busy", "too many requests wait");
     } else {
         r->then = done;

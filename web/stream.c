@@ -1,6 +1,6 @@
-/* GET /v1/streams/{stream}?after=EPOCH:SEQ&limit=N: replay of a buyer's stream as NDJSON CloudEvents, the
- * same bytes that MQTT brings. Thread: HTTP.
- * Invariant: a page ends with a whole event and holds at most PAGE_BYTES, but always one event. */
+/* GET /v1/streams/{stream}?after=EPOCH:SEQ&limit=N: replay of a buyer's stream as NDJSON
+ * CloudEvents, the same bytes that MQTT brings. Thread: HTTP. Invariant: a page ends with a whole
+ * event and holds at most PAGE_BYTES, but always one event. */
 #include "base/json.h"
 #include "base/num.h"
 #include "traceability/stream.h"
@@ -55,7 +55,8 @@ static int parse_after(const char *text, int64_t *ret_epoch, int64_t *ret_seq)
     return code ? code : num_i64(colon + 1, 0, INT64_MAX, ret_seq);
 }
 
-static int read_query(const struct request *q, struct page_of *p, int64_t *ret_limit, const char **ret_wrong)
+static int read_query(const struct request *q, struct page_of *p, int64_t *ret_limit,
+                      const char **ret_wrong)
 {
     char text[48];
     int code = request_query(q, "after", text, sizeof text);
@@ -75,7 +76,8 @@ static int read_query(const struct request *q, struct page_of *p, int64_t *ret_l
     return 0;
 }
 
-static int read_stream(struct web *w, const char *stream, struct page_of *p, int64_t limit, struct err *e)
+static int read_stream(struct web *w, const char *stream, struct page_of *p, int64_t limit,
+                       struct err *e)
 {
     struct db *db;
     char site[64], store[64];
@@ -104,7 +106,8 @@ void stream_get(struct web *w, const struct request *q, const char *const *args,
         return;
     }
     p.out = open_memstream(&text, &n);
-    int code = p.out ? read_stream(w, args[0], &p, limit, &e) : err_set(&e, ERR_NOMEM, "out of memory");
+    int code =
+        p.out ? read_stream(w, args[0], &p, limit, &e) : err_set(&e, ERR_NOMEM, "out of memory");
     if (p.out && fclose(p.out) && code == 0)
         code = err_set(&e, ERR_NOMEM, "out of memory");
     if (code) {
@@ -116,7 +119,7 @@ void stream_get(struct web *w, const struct request *q, const char *const *args,
     reply_take(r, 200, "application/x-ndjson", text, n);
     reply_header(r, "Cache-Control", "no-store");
     if (p.more || p.count == limit)
-        reply_header(r, "Link", "</v1/streams/%s?after=%lld:%lld&limit=%lld>; rel=\"next\"", args[0],
-                     (long long)p.epoch, (long long)p.seq, (long long)limit);
+        reply_header(r, "Link", "</v1/streams/%s?after=%lld:%lld&limit=%lld>; rel=\"next\"",
+                     args[0], (long long)p.epoch, (long long)p.seq, (long long)limit);
     web_pack(r);
 }

@@ -1,9 +1,10 @@
 /* From a request to its handler, and what every reply has in common (contract: web.h).
- * Thread: HTTP, except web_new and web_end. Owns the compiled-in pages, the record's reader, the cache.
+ * Thread: HTTP, except web_new and web_end. Owns the compiled-in pages, the record's reader, the
+ * cache.
  *
  *  1. A handler runs only if routes.def gives its row to this process's role.
- *  2. What changes something must come from one of our own pages or from a program: a browser on another
- *     site says where it comes from, and is refused. */
+ *  2. What changes something must come from one of our own pages or from a program: a browser on
+ * another site says where it comes from, and is refused. */
 #include "web/web.h"
 #include "base/crypto.h"
 #include "base/log.h"
@@ -22,17 +23,19 @@
 #define REPORTS_ALL    60
 #define REPORTS_WINDOW (10 * 60 * 1000)
 
-/* Styles of buyers' pages stand in the page and are allowed by their hash; all else comes from us. */
+/* Styles of buyers' pages stand in the page and are allowed by their hash; all else comes from us.
+ */
 static void make_csp(const struct assets *a, char *buf, size_t size)
 {
     const struct asset *css = assets_get(a, "buyer.css");
     uint8_t hash[SHA256_LEN];
     char text[48];
     sha256_of(css->text, css->n, hash);
-    snprintf(buf, size,
-             "default-src 'none'; style-src 'self' 'sha256-%s'; script-src 'self'; connect-src 'self'; "
-             "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-             base64_text(hash, sizeof hash, text, sizeof text));
+    snprintf(
+        buf, size,
+        "default-src 'none'; style-src 'self' 'sha256-%s'; script-src 'self'; connect-src 'self'; "
+        "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        base64_text(hash, sizeof hash, text, sizeof text));
 }
 
 int web_new(const struct web_options *o, struct web *w, struct err *e)
@@ -79,8 +82,8 @@ void web_pack(struct reply *r)
     r->gzip = true;
 }
 
-void web_page(struct web *w, const struct request *q, struct reply *r, unsigned status, const char *page,
-              json_t *view)
+void web_page(struct web *w, const struct request *q, struct reply *r, unsigned status,
+              const char *page, json_t *view)
 {
     size_t n = 0;
     char *text = page_render(pages_get(w->pages, page), view, q->lang, &n);

@@ -17,11 +17,11 @@ struct web {
     enum web_role role;
     struct assets *assets;
     struct pages *pages;
-    struct record *record; /* HTTP thread */
-    struct cache *cache;   /* HTTP thread */
+    struct record *record;   /* HTTP thread */
+    struct cache *cache;     /* HTTP thread */
     struct limiter *reports; /* HTTP thread */
-    struct ask *ask;       /* both: see ask.h */
-    struct live *live;     /* both: see live.h; NULL for the public role */
+    struct ask *ask;         /* both: see ask.h */
+    struct live *live;       /* both: see live.h; NULL for the public role */
     struct http *http;
     char csp[512];
 };
@@ -32,9 +32,10 @@ void web_end(struct web *w);
 void web_handle(void *w, const struct request *q, struct reply *r); /* http_handler */
 
 /* Replies of handlers. `view` is taken over. */
-void web_page(struct web *w, const struct request *q, struct reply *r, unsigned status, const char *page,
-              json_t *view);
-/* A notice on a page of its own: heading and one line, both translated; `verdict` NULL or as in buyer.h. */
+void web_page(struct web *w, const struct request *q, struct reply *r, unsigned status,
+              const char *page, json_t *view);
+/* A notice on a page of its own: heading and one line, both translated; `verdict` NULL or as in
+ * buyer.h. */
 void web_notice(struct web *w, const struct request *q, struct reply *r, unsigned status,
                 const char *verdict, const char *heading, const char *line);
 /* Packs what stands in the reply, when that is worth it. */
