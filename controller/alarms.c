@@ -69,8 +69,6 @@ static void watch_line(struct daemon *d, const struct daemon_line *l)
     struct line_status s;
     line_status_get(l->line, &s);
     silent(d, "plc-silent", l->cfg->name, &l->cfg->at, l->cfg->unit, "the PLC", s.last_header_ns == 0 || s.stale || !s.link_up);
-    if (!s.foreign_host) /* raised by the mailbox itself, over as soon as it sees itself alone */
-        daemon_alarm(d, "foreign-host", l->cfg->name, "", false);
 }
 
 static bool old(struct mono at, struct mono now)

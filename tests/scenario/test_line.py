@@ -363,7 +363,8 @@ def test_intruder(hands):
     belt = Belt(hands, "people")
     belt.do("intruder", ms=1500)
     alarm = wait_for("the alarm", lambda: belt.alarm("foreign-host"), 10)
-    assert "another computer" in alarm["text"].lower() and belt.line()["foreign_host"]
+    assert "another computer" in alarm["text"].lower()
+    wait_for("the status to say so too", lambda: belt.line()["foreign_host"], 5)
 
 
 def test_numbers(belt):
