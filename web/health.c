@@ -25,8 +25,14 @@ void asset_get(struct web *w, const struct request *q, const char *const *args, 
         reply_problem(r, 404, "not found", "no such file");
         return;
     }
-    reply_copy(r, 200, asset_type(a->name), a->packed, a->n_packed);
-    r->gzip = true;
+    const char *have = request_header(q, "If-None-Match");
+    if (have && strstr(have, a->tag)) {
+        reply_copy(r, 304, NULL, "", 0);
+    } else {
+        reply_copy(r, 200, asset_type(a->name), a->packed, a->n_packed);
+        r->gzip = true;
+    }
+    reply_header(r, "ETag", "\"%s\"", a->tag);
     bool named = strcmp(q->query, a->tag) == 0; /* this very text: it never changes */
     reply_header(r, "Cache-Control", "%s",
                  named ? "public, max-age=31536000, immutable" : "no-cache");

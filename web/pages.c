@@ -16,8 +16,10 @@ struct pages {
 int pages_load(const struct assets *assets, struct pages **ret, struct err *e)
 {
     struct pages *p = calloc(1, sizeof *p);
-    int code = p ? 0 : err_set(e, ERR_NOMEM, "no memory for pages");
     const struct asset *a;
+    int code = 0;
+    if (!p)
+        return err_set(e, ERR_NOMEM, "no memory for pages");
     for (size_t i = 0; code == 0 && (a = assets_at(assets, i)); i++) {
         const char *dot = strrchr(a->name, '.');
         if (!dot || strcmp(dot, ".html"))

@@ -69,7 +69,7 @@ void label_svg_get(struct web *w, const struct request *q, const char *const *ar
     if (code == 0)
         code = draw(w, lot, &t, q->lang, &svg, &e);
     json_decref(lot);
-    if (code) {
+    if (code || !svg) {
         reply_error(r, &e);
         return;
     }

@@ -210,10 +210,12 @@ void station_data(struct web *w, const struct request *q, const char *const *arg
     (void)args;
     if (g)
         g->all = json_object();
-    if (g && g->all)
+    if (g && g->all) {
         ask_next(w, q, g, r);
-    else
-        reply_problem(r, 500, "out of memory", "");
+        return;
+    }
+    free(g);
+    reply_problem(r, 500, "out of memory", "");
 }
 
 /* ---- buttons ---- */

@@ -2,109 +2,19 @@
 // Recording sends placement and weight as shown, with a request id that changes only after a definite
 // answer, so that a double tap, a lost answer or a second try counts once.
 import { watch, text, kg, ask, newId } from "./live.js";
+import { c, data, STEPS, stepsNow, missing, settle, named, person, gradeName } from "./choices.js";
 
 const $ = (id) => document.getElementById(id);
 const station = document.body.dataset.station;
 const STALE_MS = 500;
 const TONES = { ready: "ready", accepted: "done", empty: "idle", moving: "wait", "not-zero": "wait", "too-light": "wait" };
-const GRADES = ["1", "2", "3", "mixed", "trimmings", "soil"];
 const REASONS = ["v.weight", "v.choice", "v.twice", "v.other"];
 
-const data = { farmers: [], workers: [], products: [], lots: [], tasks: [], boxes: [], weighings: [] };
-const c = { mode: "intake" }; // farmer, deliverer, product, lot, worker, task, grade, from, source
 let view = null; // the station in the newest status document
 let arrived = -1e9;
 let away = false;
 let busy = false;
 let attempt = newId();
-
-// ---- what there is to choose
-
-const grams = (mg) => kg(Math.round(mg / 1000) * 1000);
-
-const named = (list, key, id) => list.find((x) => x[key] === id);
-const person = (list, id) => (named(list, "pid", id) || {}).label || "";
-const zh = document.documentElement.lang.startsWith("zh");
-const productName = (id) => {
-  const p = named(data.products, "product", id);
-  return p ? (zh ? p.name_zh : p.name_en) : id;
-};
-const gradeName = (g) => (g ? text("g." + g) : "");
-const lotNote = (l) => [l.farmer && person(data.farmers, l.farmer), gradeName(l.grade)].filter(Boolean).join(" ");
-const lotTile = (l) => ({ id: l.id, label: lotNote(l) || productName(l.product), sub: l.id, note: text("onhand", { kg: grams(l.on_hand_mg) }) });
-const personTile = (p) => ({ id: p.pid, label: p.label, sub: p.initials, find: p.initials });
-const openLots = () => data.lots.filter((l) => l.kind === "intake" && l.state === "open" && l.farmer === c.farmer && l.product === c.product);
-const tasksOf = () => data.tasks.filter((t) => t.worker === c.worker);
-const taskTile = (t) => ({ id: t.task, label: text("outkg", { kg: kg(t.out_mg - t.back_mg) }), sub: t.task });
-
-// Each step: what it is called, what may be chosen, what is chosen.
-const STEPS = {
-  farmer: { options: () => data.farmers.map(personTile), shown: () => person(data.farmers, c.farmer) },
-  deliverer: {
-    options: () => [{ id: "", label: text("same") }, ...data.farmers.map(personTile)],
-    shown: () => (c.deliverer ? person(data.farmers, c.deliverer) : text("same")),
-  },
-  product: {
-    options: () => data.products.map((p) => ({ id: p.product, label: zh ? p.name_zh : p.name_en })),
-    shown: () => (c.product ? productName(c.product) : ""),
-  },
-  lot: {
-    options: () => [{ id: "new", label: text("newlot") }, ...openLots().map(lotTile)],
-    shown: () => {
-      const l = named(data.lots, "id", c.lot);
-      return c.lot === "new" ? text("newlot") : c.lot ? c.lot + (l ? " · " + grams(l.on_hand_mg) + " kg" : "") : "";
-    },
-  },
-  worker: { options: () => data.workers.map(personTile), shown: () => person(data.workers, c.worker) },
-  task: {
-    options: () => [{ id: "new", label: text("newcrate") }, ...tasksOf().map(taskTile)],
-    shown: () => {
-      const t = named(data.tasks, "task", c.task);
-      return c.task === "new" ? text("newcrate") : t ? taskTile(t).label : "";
-    },
-  },
-  from: {
-    options: () => data.lots.filter((l) => l.kind === "intake" && l.state === "closed" && l.on_hand_mg > 0).map(lotTile),
-    shown: () => {
-      const l = named(data.lots, "id", c.from);
-      return l ? lotNote(l) + " " + l.id : "";
-    },
-  },
-  grade: { options: () => GRADES.map((g) => ({ id: g, label: gradeName(g) })), shown: () => gradeName(c.grade) },
-  source: {
-    options: () => [
-      ...data.boxes.map((b) => ({ id: b.line + ":" + b.outlet, label: text("outlet", { outlet: b.outlet }), sub: b.line + " " + b.box })),
-      ...data.lots.filter((l) => l.kind === "graded" && l.state === "closed" && l.on_hand_mg > 0).map(lotTile),
-    ],
-    shown: () => {
-      const o = STEPS.source.options().find((x) => x.id === c.source);
-      return o ? o.label + " " + (o.sub || "") : "";
-    },
-  },
-};
-
-function stepsNow() {
-  if (c.mode === "intake") return ["farmer", "deliverer", "product", "lot"];
-  if (c.mode === "box") return ["source"];
-  return c.task === "new" ? ["worker", "task", "from"] : ["worker", "task", "grade"];
-}
-
-function missing() {
-  return stepsNow().find((s) => s !== "deliverer" && !STEPS[s].shown());
-}
-
-// What follows from a choice: the next one is often clear.
-function settle(changed) {
-  if (changed === "farmer") c.deliverer = "";
-  if (data.products.length === 1) c.product = data.products[0].product;
-  if (changed === "farmer" || changed === "product" || !c.lot || (c.lot !== "new" && !openLots().some((l) => l.id === c.lot)))
-    c.lot = c.farmer && c.product ? (openLots()[0] || { id: "new" }).id : "";
-  if (changed === "worker" || (c.task !== "new" && !named(data.tasks, "task", c.task)))
-    c.task = c.worker ? (tasksOf()[0] || { task: "new" }).task : "";
-  if (changed === "task" || changed === "worker") c.grade = "";
-  if (c.source && !STEPS.source.shown()) c.source = "";
-  if (c.from && !named(data.lots, "id", c.from)) c.from = "";
-}
 
 // ---- drawing
 
