@@ -279,11 +279,11 @@ static void one_address_gets_so_many_connections(void **state)
 {
     (void)state;
     int fd[20], refused = 0;
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20; i++) /* all at once: none may end before the last has come */
         fd[i] = dial();
+    for (int i = 0; i < 20; i++)
         say(fd[i], "GET /B HTTP/1.1\r\nHost: x\r\n\r\n",
             strlen("GET /B HTTP/1.1\r\nHost: x\r\n\r\n"));
-    }
     for (int i = 0; i < 20; i++) {
         refused += strstr(hear(fd[i], "127.0.0.1"), "200 OK") == NULL;
         close(fd[i]);
