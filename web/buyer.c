@@ -1,5 +1,6 @@
-/* The buyer's page (contract: buyer.h). Pure. Texts stand in pages/buyer.html; what depends on a
- * word of the record (a verdict, a step) stands in the tables here.
+/* The buyer's page (contract: buyer.h).  way: 12/12 the record to the buyer's phone
+ * Pure. Texts stand in pages/buyer.html; what depends on a word of the record (a verdict, a step)
+ * stands in the tables here.
  *
  *  1. Nothing is shown that the JSON does not say: an unknown word is shown as it is, not guessed.
  *  2. A seal that does not fit outranks every other verdict; the record's own verdict is then said,

@@ -38,7 +38,7 @@ function stepButton(step) {
   b.dataset.step = step;
   b.setAttribute("aria-pressed", String(step === active() && !special));
   b.onclick = () => pickStep(step);
-  for (const [cls, t] of [["k", text(step)], [shown ? "v" : "v todo", shown || text("choose")], ["k", "▶"]]) {
+  for (const [cls, t] of [["k", text(step)], [shown ? "v" : "v open", shown || text("choose")], ["k", "▶"]]) {
     const s = document.createElement("span");
     s.className = cls;
     s.textContent = t;
@@ -58,12 +58,12 @@ function drawSteps() {
 }
 
 function drawAccept() {
-  const todo = missing();
+  const open = missing();
   const purpose = c.mode === "hand" ? (c.task === "new" ? "hand.out" : "hand.back") : c.mode;
   const fresh = view && age() <= STALE_MS && !away;
-  const ready = fresh && view.state === "ready" && !todo && !busy;
+  const ready = fresh && view.state === "ready" && !open && !busy;
   const what = purpose === "hand.back" && c.grade ? " " + gradeName(c.grade) : "";
-  $("verb").textContent = todo ? text("first", { what: text(todo) }) : text(purpose) + what + (ready ? " " + kg(view.net_mg) + " kg" : "");
+  $("verb").textContent = open ? text("first", { what: text(open) }) : text(purpose) + what + (ready ? " " + kg(view.net_mg) + " kg" : "");
   $("accept").disabled = !ready;
 }
 
