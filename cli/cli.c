@@ -83,16 +83,6 @@ const char *cli_option(int *argc, char **argv, const char *name)
     return NULL;
 }
 
-bool cli_flag(int *argc, char **argv, const char *name)
-{
-    for (int i = 0; i < *argc; i++)
-        if (strcmp(argv[i], name) == 0) {
-            take_out(argc, argv, i, 1);
-            return true;
-        }
-    return false;
-}
-
 void cli_kg(json_int_t mg)
 {
     char buf[32];

@@ -21,5 +21,4 @@ int cli_reader(const struct cli *c, struct db **ret, struct err *e);
 /* One call over the control socket with a fresh request id. */
 int cli_call(const struct cli *c, const char *verb, const json_t *args, json_t **ret, struct err *e);
 const char *cli_option(int *argc, char **argv, const char *name); /* takes "--name VALUE" out; NULL */
-bool cli_flag(int *argc, char **argv, const char *name);          /* takes "--name" out */
 void cli_kg(json_int_t mg); /* prints "25.004 kg" */

@@ -7,12 +7,9 @@
 #include "base/json.h"
 #include "crops/crop_check.h"
 #include "crops/crop_parts.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { FILE_MAX = 256 << 10 };
 
 /* ---- the canonical form ---- */
 
@@ -85,11 +82,11 @@ bool crop_hash(const char *crop_id, struct ruleset *r)
 
 /* ---- loading ---- */
 
-static void build(struct cropdoc *d, struct crop *c, const char *stem)
+static void build(struct confdoc *d, struct crop *c, const char *stem)
 {
     crop_read(d, c);
     if (d->errors == 0 && stem && strcmp(stem, c->id) != 0)
-        cropdoc_error(d, ERR_CHECK, c->line,
+        confdoc_error(d, ERR_CHECK, c->line,
                       "\"crop\" is \"%s\", but the file is called \"%s.yaml\"", c->id, stem);
     if (d->errors == 0)
         crop_check(d, c);
@@ -100,7 +97,7 @@ static void build(struct cropdoc *d, struct crop *c, const char *stem)
                 (uint16_t)(r->exclude[k][0] ? ruleset_grade_from_code(r, r->exclude[k])
                                             : GRADE_NONE);
         if (!crop_hash(c->id, r))
-            cropdoc_error(d, ERR_NOMEM, r->line, "out of memory");
+            confdoc_error(d, ERR_NOMEM, r->line, "out of memory");
     }
 }
 
@@ -114,7 +111,7 @@ int crop_build(const char *name, const char *stem, const char *text, size_t n,
     *ret_errors = 0;
     int rc = ydoc_parse(name, text, n, &doc, &first);
     struct crop *c = rc == 0 ? calloc(1, sizeof *c) : NULL;
-    struct cropdoc d = {.doc = doc, .error = error, .ctx = ctx};
+    struct confdoc d = {.doc = doc, .error = error, .ctx = ctx};
     if (rc == 0 && !c)
         rc = err_set(&first, ERR_NOMEM, "%s: out of memory", name);
     if (!c) { /* no document or no memory, so no report of its own */
@@ -140,55 +137,18 @@ out:
     return rc;
 }
 
-int crop_slurp(const char *path, char **ret, size_t *ret_n, struct err *e)
-{
-    FILE *f = fopen(path, "re");
-    if (!f) {
-        int saved = errno;
-        return err_at(e, saved == ENOENT ? ERR_NOT_FOUND : ERR_IO, path, 0, "%s", strerror(saved));
-    }
-    int rc = 0;
-    char *text = malloc(FILE_MAX + 1);
-    size_t n = text ? fread(text, 1, FILE_MAX + 1, f) : 0;
-    if (!text)
-        rc = err_at(e, ERR_NOMEM, path, 0, "out of memory");
-    else if (ferror(f))
-        rc = err_at(e, ERR_IO, path, 0, "cannot be read");
-    else if (n > FILE_MAX)
-        rc = err_at(e, ERR_TOOBIG, path, 0, "longer than %d bytes", FILE_MAX);
-    fclose(f);
-    if (rc < 0) {
-        free(text);
-        return rc;
-    }
-    *ret = text;
-    *ret_n = n;
-    return 0;
-}
-
-const char *crop_stem(const char *path, char *buf, size_t size)
-{
-    const char *slash = strrchr(path, '/');
-    const char *base = slash ? slash + 1 : path;
-    size_t n = strlen(base), tail = strlen(".yaml");
-    if (n > tail && !strcmp(base + n - tail, ".yaml"))
-        n -= tail;
-    snprintf(buf, size, "%.*s", (int)n, base);
-    return buf;
-}
-
 static int load(const char *path, struct crop_report *report, struct crop **ret, struct err *e)
 {
     char *text = NULL, stem[64];
     size_t n = 0;
     struct crop *c = NULL;
     struct err first = {0};
-    int rc = crop_slurp(path, &text, &n, &first);
+    int rc = confdoc_slurp(path, &text, &n, &first);
     report->errors = rc < 0;
     if (rc < 0 && report->error)
         report->error(report->ctx, &first);
     if (rc == 0)
-        rc = crop_build(path, crop_stem(path, stem, sizeof stem), text, n, report->error,
+        rc = crop_build(path, confdoc_stem(path, stem, sizeof stem), text, n, report->error,
                         report->ctx, &c, &report->errors, &first);
     free(text);
     if (rc < 0 && e)

@@ -48,7 +48,6 @@ int ruleset_grade_from_code(const struct ruleset *r, const char *code); /* grade
 /* Measures the rule set needs; a line that cannot measure one of them may not run it (bit 1<<id). */
 uint32_t ruleset_needs(const struct ruleset *r);
 const char *ruleset_name(const struct ruleset *r, const char *lang); /* "zh" 潞党, "en" Lu dangshen */
-const char *ruleset_source(const struct ruleset *r);
 /* True when weight stands for a measure that the line has not (declared in the file, part of the
  * hash): the measure, and how many pieces of every lot must be measured by hand to calibrate. Outputs
  * are written only then. A lot graded so shows its basis and its sample to the buyer. */

@@ -12,27 +12,27 @@ static bool plain(const char *text, const char *also)
     return text[0] != '-';
 }
 
-static void check_words(struct cropdoc *d, const struct ruleset *r)
+static void check_words(struct confdoc *d, const struct ruleset *r)
 {
     if (!plain(r->id, ""))
-        cropdoc_error(d, ERR_PARSE, r->line, "\"id\" must be of a-z, 0-9 and -, not \"%s\"", r->id);
+        confdoc_error(d, ERR_PARSE, r->line, "\"id\" must be of a-z, 0-9 and -, not \"%s\"", r->id);
     for (size_t i = 0; i < r->n_grades; i++) {
         if (!plain(r->grades[i].code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-            cropdoc_error(d, ERR_PARSE, r->grades[i].line,
+            confdoc_error(d, ERR_PARSE, r->grades[i].line,
                           "\"code\" must be of letters, digits and -, not \"%s\"",
                           r->grades[i].code);
         for (size_t k = 0; k < i; k++)
             if (!strcmp(r->grades[k].code, r->grades[i].code))
-                cropdoc_error(d, ERR_CHECK, r->grades[i].line,
+                confdoc_error(d, ERR_CHECK, r->grades[i].line,
                               "two grades have the code \"%s\", the first in line %d",
                               r->grades[i].code, r->grades[k].line);
     }
     if (r->n_grades == 0)
-        cropdoc_error(d, ERR_CHECK, r->line, "rule set \"%s\" has no grades", r->id);
+        confdoc_error(d, ERR_CHECK, r->line, "rule set \"%s\" has no grades", r->id);
 }
 
 /* A basis must be measured; by hand there is nothing to measure. */
-static void check_basis(struct cropdoc *d, const struct ruleset *r)
+static void check_basis(struct confdoc *d, const struct ruleset *r)
 {
     const bool *has = r->domain.has;
     const bool measured[] = {
@@ -42,30 +42,30 @@ static void check_basis(struct cropdoc *d, const struct ruleset *r)
         [BASIS_MANUAL] = true,
     };
     if (!measured[r->basis])
-        cropdoc_error(d, ERR_CHECK, r->line,
+        confdoc_error(d, ERR_CHECK, r->line,
                       "rule set \"%s\": basis %s, but \"domain\" has no such input", r->id,
                       grade_basis_word((enum grade_basis)r->basis));
     for (int m = 0; r->basis == BASIS_MANUAL && m < MEASURE_COUNT; m++)
         if (has[m])
-            cropdoc_error(d, ERR_CHECK, r->line,
+            confdoc_error(d, ERR_CHECK, r->line,
                           "rule set \"%s\": graded by hand, so no \"domain\"", r->id);
 }
 
-static void check_proxy(struct cropdoc *d, const struct ruleset *r)
+static void check_proxy(struct confdoc *d, const struct ruleset *r)
 {
     if (r->proxy && (r->basis != BASIS_WEIGHT || !r->has_calibration))
-        cropdoc_error(d, ERR_CHECK, r->line,
+        confdoc_error(d, ERR_CHECK, r->line,
                       "rule set \"%s\": a proxy grades by weight and needs \"calibration\"", r->id);
     if (!r->proxy && r->has_calibration)
-        cropdoc_error(d, ERR_CHECK, r->line, "rule set \"%s\": \"calibration\" is for a proxy",
+        confdoc_error(d, ERR_CHECK, r->line, "rule set \"%s\": \"calibration\" is for a proxy",
                       r->id);
     if (r->has_calibration && r->domain.has[r->calibration_of])
-        cropdoc_error(d, ERR_CHECK, r->line, "rule set \"%s\": what is measured needs no proxy",
+        confdoc_error(d, ERR_CHECK, r->line, "rule set \"%s\": what is measured needs no proxy",
                       r->id);
 }
 
 /* A grade's box lies within the domain, and exactly the last grade may be `else`. */
-static void check_grade(struct cropdoc *d, const struct ruleset *r, size_t i)
+static void check_grade(struct confdoc *d, const struct ruleset *r, size_t i)
 {
     const struct crop_grade *g = &r->grades[i];
     size_t inputs = 0;
@@ -74,22 +74,22 @@ static void check_grade(struct cropdoc *d, const struct ruleset *r, size_t i)
             continue;
         inputs++;
         if (!r->domain.has[m])
-            cropdoc_error(d, ERR_CHECK, g->line, "grade \"%s\": %s is not in \"domain\"", g->code,
+            confdoc_error(d, ERR_CHECK, g->line, "grade \"%s\": %s is not in \"domain\"", g->code,
                           measure_word((enum measure_id)m));
         else if (g->box.min[m] < r->domain.min[m] || g->box.max[m] > r->domain.max[m])
-            cropdoc_error(d, ERR_CHECK, g->line, "grade \"%s\": %s reaches beyond \"domain\"",
+            confdoc_error(d, ERR_CHECK, g->line, "grade \"%s\": %s reaches beyond \"domain\"",
                           g->code, measure_word((enum measure_id)m));
     }
     if (g->otherwise && i + 1 < r->n_grades)
-        cropdoc_error(d, ERR_CHECK, g->line, "grade \"%s\": only the last grade may be \"else\"",
+        confdoc_error(d, ERR_CHECK, g->line, "grade \"%s\": only the last grade may be \"else\"",
                       g->code);
     if (r->basis == BASIS_MANUAL ? inputs > 0 || g->otherwise : g->otherwise == (inputs > 0))
-        cropdoc_error(d, ERR_CHECK, g->line, "grade \"%s\" needs %s", g->code,
+        confdoc_error(d, ERR_CHECK, g->line, "grade \"%s\" needs %s", g->code,
                       r->basis == BASIS_MANUAL ? "no \"where\" and no \"else\": graded by hand"
                                                : "either \"where\" or \"else\"");
 }
 
-static void check_grades(struct cropdoc *d, const struct ruleset *r)
+static void check_grades(struct confdoc *d, const struct ruleset *r)
 {
     for (size_t i = 0; i < r->n_grades; i++)
         check_grade(d, r, i);
@@ -105,46 +105,46 @@ static bool judged(const struct ruleset *r, int defect)
 
 /* Every grade but the last says what it tolerates of each judged defect; the last takes the rest.
  */
-static void check_defect(struct cropdoc *d, const struct ruleset *r, int defect)
+static void check_defect(struct confdoc *d, const struct ruleset *r, int defect)
 {
     const char *word = defect_word((enum defect_id)defect);
     const char *to = r->exclude[defect];
     if (to[0] && ruleset_grade_from_code(r, to) == GRADE_NONE)
-        cropdoc_error(d, ERR_KEY, r->exclude_line,
+        confdoc_error(d, ERR_KEY, r->exclude_line,
                       "\"exclude\" sends %s to \"%s\", which is no grade", word, to);
     if (defect == DEFECT_DOUBLE && (to[0] || judged(r, defect)))
-        cropdoc_error(d, ERR_CHECK, r->line, "double items are never graded");
+        confdoc_error(d, ERR_CHECK, r->line, "double items are never graded");
     if (to[0] && judged(r, defect))
-        cropdoc_error(d, ERR_CHECK, r->exclude_line, "%s is excluded and tolerated at once", word);
+        confdoc_error(d, ERR_CHECK, r->exclude_line, "%s is excluded and tolerated at once", word);
     for (size_t i = 0; judged(r, defect) && i < r->n_grades; i++) {
         const struct crop_grade *g = &r->grades[i];
         bool last = i + 1 == r->n_grades;
         if (!last && !g->tolerates[defect])
-            cropdoc_error(d, ERR_KEY, g->line, "grade \"%s\" does not say how much %s it tolerates",
+            confdoc_error(d, ERR_KEY, g->line, "grade \"%s\" does not say how much %s it tolerates",
                           g->code, word);
         if (last && g->tolerates[defect])
-            cropdoc_error(d, ERR_CHECK, g->line,
+            confdoc_error(d, ERR_CHECK, g->line,
                           "grade \"%s\" is the last: it takes what is left and has no share of %s",
                           g->code, word);
     }
 }
 
-static void check_defects(struct cropdoc *d, const struct ruleset *r)
+static void check_defects(struct confdoc *d, const struct ruleset *r)
 {
     for (int i = 0; i < DEFECT_COUNT; i++)
         check_defect(d, r, i);
 }
 
-void crop_check(struct cropdoc *d, const struct crop *c)
+void crop_check(struct confdoc *d, const struct crop *c)
 {
-    static void (*const rules[])(struct cropdoc *, const struct ruleset *) = {
+    static void (*const rules[])(struct confdoc *, const struct ruleset *) = {
         check_words, check_basis, check_proxy, check_grades, check_defects,
     };
     if (!plain(c->id, ""))
-        cropdoc_error(d, ERR_PARSE, c->line, "\"crop\" must be of a-z, 0-9 and -, not \"%s\"",
+        confdoc_error(d, ERR_PARSE, c->line, "\"crop\" must be of a-z, 0-9 and -, not \"%s\"",
                       c->id);
     if (c->n_rulesets == 0)
-        cropdoc_error(d, ERR_CHECK, c->line, "a crop needs at least one rule set");
+        confdoc_error(d, ERR_CHECK, c->line, "a crop needs at least one rule set");
     for (size_t i = 0; i < c->n_rulesets; i++) {
         unsigned before = d->errors;
         for (size_t k = 0; k < sizeof rules / sizeof rules[0]; k++)
@@ -153,7 +153,7 @@ void crop_check(struct cropdoc *d, const struct crop *c)
             crop_check_cover(d, &c->rulesets[i]);
         for (size_t k = 0; k < i; k++)
             if (!strcmp(c->rulesets[k].id, c->rulesets[i].id))
-                cropdoc_error(d, ERR_CHECK, c->rulesets[i].line,
+                confdoc_error(d, ERR_CHECK, c->rulesets[i].line,
                               "two rule sets have the id \"%s\", the first in line %d",
                               c->rulesets[i].id, c->rulesets[k].line);
     }

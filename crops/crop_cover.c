@@ -85,7 +85,7 @@ static const char *cell_text(const struct cells *c, char *buf, size_t size)
     return buf;
 }
 
-void crop_check_cover(struct cropdoc *d, const struct ruleset *r)
+void crop_check_cover(struct confdoc *d, const struct ruleset *r)
 {
     struct cells c = {0};
     bool told[CROP_GRADES_MAX][CROP_GRADES_MAX] = {{0}};
@@ -93,7 +93,7 @@ void crop_check_cover(struct cropdoc *d, const struct ruleset *r)
     char text[160];
     unsigned gaps = 0;
     if (!cut(r, &c)) {
-        cropdoc_error(d, ERR_TOOBIG, r->line, "rule set \"%s\" has too many limits to check",
+        confdoc_error(d, ERR_TOOBIG, r->line, "rule set \"%s\" has too many limits to check",
                       r->id);
         return;
     }
@@ -105,14 +105,14 @@ void crop_check_cover(struct cropdoc *d, const struct ruleset *r)
                 continue;
             if (first && !told[first - r->grades][i]) {
                 told[first - r->grades][i] = true;
-                cropdoc_error(d, ERR_CHECK, g->line,
+                confdoc_error(d, ERR_CHECK, g->line,
                               "grade \"%s\" overlaps grade \"%s\" of line %d at %s", g->code,
                               first->code, first->line, cell_text(&c, text, sizeof text));
             }
             first = first ? first : g;
         }
         if (!first && !rest && gaps++ < GAPS_SHOWN)
-            cropdoc_error(d, ERR_CHECK, r->line, "rule set \"%s\": no grade takes %s", r->id,
+            confdoc_error(d, ERR_CHECK, r->line, "rule set \"%s\": no grade takes %s", r->id,
                           cell_text(&c, text, sizeof text));
     } while (step(&c));
 }

@@ -91,7 +91,7 @@ static void test_against_counting(void **state)
     printf("seed %" PRId64 "\n", start);
     for (int i = 0; i < 20000; i++) {
         struct ruleset r = random_rules(i % 3 == 0);
-        struct cropdoc d = {.doc = doc};
+        struct confdoc d = {.doc = doc};
         crop_check_cover(&d, &r);
         if ((d.errors == 0) != exact(&r))
             fail_msg("round %d: %u errors, %s", i, d.errors, d.first.text);
@@ -109,7 +109,7 @@ static void test_all_are_told(void **state)
     struct ydoc *doc = NULL;
     assert_int_equal(ydoc_parse("t.yaml", "a: 1\n", 5, &doc, NULL), 0);
     struct ruleset r = {.id = "r", .line = 1, .n_grades = 3};
-    struct cropdoc d = {.doc = doc};
+    struct confdoc d = {.doc = doc};
     r.domain.has[MEASURE_LENGTH] = true;
     r.domain.max[MEASURE_LENGTH] = 100;
     for (size_t i = 0; i < 3; i++) {
@@ -131,7 +131,7 @@ static void test_too_many_cells(void **state)
     struct ydoc *doc = NULL;
     assert_int_equal(ydoc_parse("t.yaml", "a: 1\n", 5, &doc, NULL), 0);
     static struct ruleset r;
-    struct cropdoc d = {.doc = doc};
+    struct confdoc d = {.doc = doc};
     r.line = 3;
     r.n_grades = CROP_GRADES_MAX;
     for (int m = 0; m < MEASURE_COUNT; m++) {

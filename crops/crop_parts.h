@@ -2,7 +2,7 @@
  * crop_check.c, decided by grade.c. Plain values with fixed bounds: a crop is one allocation. */
 #pragma once
 #include "crops/crop.h"
-#include "crops/cropdoc.h"
+#include "base/confdoc.h"
 #include <stdbool.h>
 
 enum { CROP_RULESETS_MAX = 16, CROP_NAME_MAX = 64 };
@@ -50,16 +50,14 @@ struct crop {
 };
 
 /* Loading, one step per file. Each reports into *d; the next runs only when there was no error. */
-void crop_read(struct cropdoc *d, struct crop *c);
-void crop_check(struct cropdoc *d, const struct crop *c);
-void crop_check_cover(struct cropdoc *d, const struct ruleset *r);
+void crop_read(struct confdoc *d, struct crop *c);
+void crop_check(struct confdoc *d, const struct crop *c);
+void crop_check_cover(struct confdoc *d, const struct ruleset *r);
 bool crop_hash(const char *crop_id, struct ruleset *r);
 /* All of them; see crop_check_file for the report. *ret (NULL after an error) is the caller's. */
 int crop_build(const char *name, const char *stem, const char *text, size_t n,
                void (*error)(void *ctx, const struct err *e), void *ctx, struct crop **ret,
                unsigned *ret_errors, struct err *e);
-int crop_slurp(const char *path, char **ret, size_t *ret_n, struct err *e);
-const char *crop_stem(const char *path, char *buf, size_t size);
 
 /* A quantity as people write it ("10 mm", "0.5 kg", "10 mm/100mm") in the measure's own unit. */
 int crop_quantity(const char *text, enum measure_id m, int64_t *ret);

@@ -101,32 +101,32 @@ static const struct conf_row grade_rows[] = {
 
 /* ---- parts ---- */
 
-static bool unknown(struct cropdoc *d, const struct ynode *at, const char *what, const char *words)
+static bool unknown(struct confdoc *d, const struct ynode *at, const char *what, const char *words)
 {
     char near[64];
     if (conf_nearest(at->key, words, near, sizeof near))
-        return cropdoc_error(d, ERR_KEY, at->line, "unknown %s \"%.60s\", did you mean \"%s\"?",
+        return confdoc_error(d, ERR_KEY, at->line, "unknown %s \"%.60s\", did you mean \"%s\"?",
                              what, at->key, near);
-    return cropdoc_error(d, ERR_KEY, at->line, "unknown %s \"%.60s\"", what, at->key);
+    return confdoc_error(d, ERR_KEY, at->line, "unknown %s \"%.60s\"", what, at->key);
 }
 
-static bool is_map(struct cropdoc *d, const struct ynode *at)
+static bool is_map(struct confdoc *d, const struct ynode *at)
 {
     return !at || at->kind == YNODE_MAP ||
-           cropdoc_error(d, ERR_PARSE, at->line, "\"%s\" must be a map", at->key);
+           confdoc_error(d, ERR_PARSE, at->line, "\"%s\" must be a map", at->key);
 }
 
 /* "[10 mm, 100 mm]" */
-static bool read_range(struct cropdoc *d, const struct ynode *at, enum measure_id m,
+static bool read_range(struct confdoc *d, const struct ynode *at, enum measure_id m,
                        struct crop_box *box)
 {
     int64_t v[2];
     if (at->kind != YNODE_LIST || at->n != 2)
-        return cropdoc_error(d, ERR_PARSE, at->line, "\"%s\" must be [minimum, maximum]", at->key);
+        return confdoc_error(d, ERR_PARSE, at->line, "\"%s\" must be [minimum, maximum]", at->key);
     for (size_t i = 0; i < 2; i++) {
         const struct ynode *c = at->child[i];
         if (c->kind != YNODE_SCALAR || crop_quantity(c->text, m, &v[i]) < 0)
-            return cropdoc_error(d, ERR_PARSE, c->line,
+            return confdoc_error(d, ERR_PARSE, c->line,
                                  "\"%s\" needs numbers with units (%s), not \"%.40s\"", at->key,
                                  strcmp(measure_unit(m), "mg") == 0   ? "mg, g, kg"
                                  : strcmp(measure_unit(m), "um") == 0 ? "um, mm, cm"
@@ -134,7 +134,7 @@ static bool read_range(struct cropdoc *d, const struct ynode *at, enum measure_i
                                  c->kind == YNODE_SCALAR ? c->text : "");
     }
     if (v[0] >= v[1])
-        return cropdoc_error(d, ERR_RANGE, at->line,
+        return confdoc_error(d, ERR_RANGE, at->line,
                              "\"%s\": the minimum must be below the maximum", at->key);
     box->has[m] = true;
     box->min[m] = v[0];
@@ -142,7 +142,7 @@ static bool read_range(struct cropdoc *d, const struct ynode *at, enum measure_i
     return true;
 }
 
-static bool read_box(struct cropdoc *d, const struct ynode *map, struct crop_box *box)
+static bool read_box(struct confdoc *d, const struct ynode *map, struct crop_box *box)
 {
     bool ok = is_map(d, map);
     for (size_t i = 0; ok && map && i < map->n; i++) {
@@ -153,7 +153,7 @@ static bool read_box(struct cropdoc *d, const struct ynode *map, struct crop_box
     return ok;
 }
 
-static bool read_shares(struct cropdoc *d, const struct ynode *map, struct crop_grade *g)
+static bool read_shares(struct confdoc *d, const struct ynode *map, struct crop_grade *g)
 {
     bool ok = is_map(d, map);
     for (size_t i = 0; ok && map && i < map->n; i++) {
@@ -162,7 +162,7 @@ static bool read_shares(struct cropdoc *d, const struct ynode *map, struct crop_
         if (id < 0)
             return unknown(d, c, "defect", defect_words);
         if (c->kind != YNODE_SCALAR || crop_share(c->text, &g->share_ppm[id]) < 0)
-            return cropdoc_error(d, ERR_PARSE, c->line,
+            return confdoc_error(d, ERR_PARSE, c->line,
                                  "\"%s\" must be a share from 0 %% to 100 %%, like \"10 %%\"",
                                  c->key);
         g->tolerates[id] = true;
@@ -170,7 +170,7 @@ static bool read_shares(struct cropdoc *d, const struct ynode *map, struct crop_
     return ok;
 }
 
-static bool read_exclude(struct cropdoc *d, const struct ynode *map, struct ruleset *r)
+static bool read_exclude(struct confdoc *d, const struct ynode *map, struct ruleset *r)
 {
     bool ok = is_map(d, map);
     for (size_t i = 0; ok && map && i < map->n; i++) {
@@ -179,60 +179,60 @@ static bool read_exclude(struct cropdoc *d, const struct ynode *map, struct rule
         if (id < 0)
             return unknown(d, c, "defect", defect_words);
         if (c->kind != YNODE_SCALAR || !c->text[0] || strlen(c->text) >= sizeof r->exclude[id])
-            return cropdoc_error(d, ERR_PARSE, c->line, "\"%s\" must name a grade", c->key);
+            return confdoc_error(d, ERR_PARSE, c->line, "\"%s\" must name a grade", c->key);
         memcpy(r->exclude[id], c->text, strlen(c->text) + 1);
     }
     r->exclude_line = map ? map->line : 0;
     return ok;
 }
 
-static void read_grade(struct cropdoc *d, const struct ynode *at, struct ruleset *r)
+static void read_grade(struct confdoc *d, const struct ynode *at, struct ruleset *r)
 {
     struct grade_extra x = {0};
-    if (!cropdoc_read(d, grade_rows, N(grade_rows), at, &x))
+    if (!confdoc_read(d, grade_rows, N(grade_rows), at, &x))
         return;
     x.g.line = at->line;
-    cropdoc_read(d, name_rows, N(name_rows), x.name, &x.g.name);
+    confdoc_read(d, name_rows, N(name_rows), x.name, &x.g.name);
     read_box(d, x.where, &x.g.box);
     read_shares(d, x.tolerate, &x.g);
     r->grades[r->n_grades++] = x.g;
 }
 
-static void read_ruleset(struct cropdoc *d, const struct ynode *at, struct crop *c)
+static void read_ruleset(struct confdoc *d, const struct ynode *at, struct crop *c)
 {
     struct ruleset_extra x = {0};
     struct calibration cal = {0};
-    if (!cropdoc_read(d, ruleset_rows, N(ruleset_rows), at, &x))
+    if (!confdoc_read(d, ruleset_rows, N(ruleset_rows), at, &x))
         return;
     struct ruleset *r = &c->rulesets[c->n_rulesets++];
     *r = x.r;
     r->line = at->line;
     r->version = (uint32_t)c->version;
-    cropdoc_read(d, name_rows, N(name_rows), x.name, &r->name);
+    confdoc_read(d, name_rows, N(name_rows), x.name, &r->name);
     if (x.calibration &&
-        cropdoc_read(d, calibration_rows, N(calibration_rows), x.calibration, &cal)) {
+        confdoc_read(d, calibration_rows, N(calibration_rows), x.calibration, &cal)) {
         r->has_calibration = true;
         r->calibration_of = cal.of;
         r->calibration_pieces = cal.pieces;
     }
     read_box(d, x.domain, &r->domain);
     read_exclude(d, x.exclude, r);
-    if (cropdoc_list(d, x.grades, CROP_GRADES_MAX))
+    if (confdoc_list(d, x.grades, CROP_GRADES_MAX))
         for (size_t i = 0; i < x.grades->n; i++)
             read_grade(d, x.grades->child[i], r);
 }
 
-void crop_read(struct cropdoc *d, struct crop *c)
+void crop_read(struct confdoc *d, struct crop *c)
 {
     struct head h = {0};
     const struct ynode *root = ydoc_root(d->doc);
-    cropdoc_read(d, head_rows, N(head_rows), root, &h);
+    confdoc_read(d, head_rows, N(head_rows), root, &h);
     memcpy(c->id, h.id, sizeof c->id);
     c->version = h.version;
     c->line = root ? root->line : 1;
     if (h.name)
-        cropdoc_read(d, name_rows, N(name_rows), h.name, &c->name);
-    if (h.rulesets && cropdoc_list(d, h.rulesets, CROP_RULESETS_MAX))
+        confdoc_read(d, name_rows, N(name_rows), h.name, &c->name);
+    if (h.rulesets && confdoc_list(d, h.rulesets, CROP_RULESETS_MAX))
         for (size_t i = 0; i < h.rulesets->n; i++)
             read_ruleset(d, h.rulesets->child[i], c);
 }

@@ -70,11 +70,6 @@ const char *ruleset_name(const struct ruleset *r, const char *lang)
     return name_in(&r->name, lang);
 }
 
-const char *ruleset_source(const struct ruleset *r)
-{
-    return r->source;
-}
-
 uint32_t ruleset_version(const struct ruleset *r)
 {
     return r->version;

@@ -5,12 +5,9 @@
 #include "plc-maps/map.h"
 #include "base/crypto.h"
 #include "plc-maps/map_parts.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { FILE_MAX = 256 << 10 };
 
 static const struct {
     const char *word, *unit;
@@ -62,13 +59,13 @@ static void publish(struct map *m)
     };
 }
 
-static void build(struct mapdoc *d, struct map *m, const char *stem)
+static void build(struct confdoc *d, struct map *m, const char *stem)
 {
     const struct ynode *vectors = NULL;
     map_read(d, m, &vectors);
     if (d->errors == 0 && stem && strcmp(stem, m->id) != 0)
-        mapdoc_error(d, ERR_CHECK, m->line, "\"map\" is \"%s\", but the file is called \"%s.yaml\"",
-                     m->id, stem);
+        confdoc_error(d, ERR_CHECK, m->line,
+                      "\"map\" is \"%s\", but the file is called \"%s.yaml\"", m->id, stem);
     if (d->errors == 0)
         map_check(d, m);
     if (d->errors == 0) {
@@ -89,7 +86,7 @@ int map_build(const char *name, const char *stem, const char *text, size_t n,
     *ret_errors = 0;
     int rc = ydoc_parse(name, text, n, &doc, &first);
     struct map *m = rc == 0 ? calloc(1, sizeof *m) : NULL;
-    struct mapdoc d = {.doc = doc, .error = error, .ctx = ctx};
+    struct confdoc d = {.doc = doc, .error = error, .ctx = ctx};
     if (rc == 0 && !m)
         rc = err_set(&first, ERR_NOMEM, "%s: out of memory", name);
     if (!m) { /* no document or no memory, so no report of its own */
@@ -118,53 +115,17 @@ out:
     return rc;
 }
 
-int map_slurp(const char *path, char **ret, size_t *ret_n, struct err *e)
-{
-    FILE *f = fopen(path, "re");
-    if (!f) {
-        int saved = errno;
-        return err_at(e, saved == ENOENT ? ERR_NOT_FOUND : ERR_IO, path, 0, "%s", strerror(saved));
-    }
-    int rc = 0;
-    char *text = malloc(FILE_MAX + 1);
-    size_t n = text ? fread(text, 1, FILE_MAX + 1, f) : 0;
-    if (!text)
-        rc = err_at(e, ERR_NOMEM, path, 0, "out of memory");
-    else if (ferror(f))
-        rc = err_at(e, ERR_IO, path, 0, "cannot be read");
-    else if (n > FILE_MAX)
-        rc = err_at(e, ERR_TOOBIG, path, 0, "longer than %d bytes", FILE_MAX);
-    fclose(f);
-    if (rc < 0) {
-        free(text);
-        return rc;
-    }
-    *ret = text;
-    *ret_n = n;
-    return 0;
-}
-
-const char *map_stem(const char *path, char *buf, size_t size)
-{
-    const char *slash = strrchr(path, '/');
-    const char *base = slash ? slash + 1 : path;
-    size_t n = strlen(base), tail = strlen(".yaml");
-    if (n > tail && !strcmp(base + n - tail, ".yaml"))
-        n -= tail;
-    snprintf(buf, size, "%.*s", (int)n, base);
-    return buf;
-}
-
 int map_load(const char *path, struct map **ret, struct err *e)
 {
     char *text = NULL, stem[64];
     size_t n = 0;
     unsigned errors;
     struct map *m = NULL;
-    int rc = map_slurp(path, &text, &n, e);
+    int rc = confdoc_slurp(path, &text, &n, e);
     if (rc < 0)
         return rc;
-    rc = map_build(path, map_stem(path, stem, sizeof stem), text, n, NULL, NULL, &m, &errors, e);
+    rc =
+        map_build(path, confdoc_stem(path, stem, sizeof stem), text, n, NULL, NULL, &m, &errors, e);
     free(text);
     if (rc == 0)
         *ret = m;

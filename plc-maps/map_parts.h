@@ -3,7 +3,7 @@
  * map is one allocation. Numbers are int64_t and words int because row tables write them. */
 #pragma once
 #include "plc-maps/map.h"
-#include "plc-maps/mapdoc.h"
+#include "base/confdoc.h"
 
 enum {
     MAP_RECORDS_MAX = 16,
@@ -129,18 +129,14 @@ extern const char map_role_words[];    /* "scale.net|…|" */
 extern const char map_measure_words[]; /* "weight|…|" */
 extern const char map_defect_words[];
 
-/* A file's bytes (≤ 256 KiB; *ret is the caller's to free); a path's name without ".yaml". */
-int map_slurp(const char *path, char **ret, size_t *ret_n, struct err *e);
-const char *map_stem(const char *path, char *buf, size_t size);
-
 /* The i-th row table of a map file with its title; false: there are no more. */
 bool map_rows(size_t i, const char **ret_title, const struct conf_row **ret_rows, size_t *ret_n);
 
 /* Loading, one step per file. Each reports into *d; the next runs only when there was no error. */
-void map_read(struct mapdoc *d, struct map *m, const struct ynode **ret_vectors);
-void map_check(struct mapdoc *d, const struct map *m);
-void map_lay_out(struct mapdoc *d, struct map *m);
-void map_run_vectors(struct mapdoc *d, struct map *m, const struct ynode *vectors);
+void map_read(struct confdoc *d, struct map *m, const struct ynode **ret_vectors);
+void map_check(struct confdoc *d, const struct map *m);
+void map_lay_out(struct confdoc *d, struct map *m);
+void map_run_vectors(struct confdoc *d, struct map *m, const struct ynode *vectors);
 /* All of them. `stem`: the file's name without ".yaml", which must be the map's id; NULL: any.
  * *ret_m (NULL after an error) is the caller's. 0, or the first error's code. */
 int map_build(const char *name, const char *stem, const char *text, size_t n,

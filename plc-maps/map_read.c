@@ -240,45 +240,45 @@ static const struct conf_row write_rows[] = {
 
 /* ---- parts ---- */
 
-static bool read_value(struct mapdoc *d, const struct value_extra *x, struct map_value *v)
+static bool read_value(struct confdoc *d, const struct value_extra *x, struct map_value *v)
 {
-    bool ok = mapdoc_ints(d, x->sentinels, INT32_MIN, UINT32_MAX, MAP_LIST_MAX, v->sentinels,
-                          &v->n_sentinels);
-    return mapdoc_ints(d, x->equals, 0, WORD_LAST, MAP_LIST_MAX, v->equals, &v->n_equals) && ok;
+    bool ok = confdoc_ints(d, x->sentinels, INT32_MIN, UINT32_MAX, MAP_LIST_MAX, v->sentinels,
+                           &v->n_sentinels);
+    return confdoc_ints(d, x->equals, 0, WORD_LAST, MAP_LIST_MAX, v->equals, &v->n_equals) && ok;
 }
 
 /* Words of a closed vocabulary, as a list. */
-static bool read_words(struct mapdoc *d, const struct ynode *list, const char *words, int *out,
+static bool read_words(struct confdoc *d, const struct ynode *list, const char *words, int *out,
                        size_t *ret_n)
 {
     *ret_n = 0;
-    if (!mapdoc_list(d, list, MAP_LIST_MAX))
+    if (!confdoc_list(d, list, MAP_LIST_MAX))
         return false;
     for (size_t i = 0; list && i < list->n; i++) {
         struct ynode named = *list->child[i];
         struct err e = {0};
         named.key = list->key;
         if (conf_word(d->doc, &named, words, &out[i], &e) < 0)
-            return mapdoc_error(d, e.code, e.line, "%s", e.text);
+            return confdoc_error(d, e.code, e.line, "%s", e.text);
     }
     *ret_n = list ? list->n : 0;
     return true;
 }
 
-static void read_link(struct mapdoc *d, struct map *m, const struct ynode *at)
+static void read_link(struct confdoc *d, struct map *m, const struct ynode *at)
 {
     struct link_extra x = {0};
-    if (!mapdoc_read(d, link_rows, N(link_rows), at, &x))
+    if (!confdoc_read(d, link_rows, N(link_rows), at, &x))
         return;
     m->link_part = x.p;
     m->link_part.line = at->line;
-    mapdoc_ints(d, x.fc, 1, 127, MAP_LIST_MAX, m->link_part.fc, &m->link_part.n_fc);
+    confdoc_ints(d, x.fc, 1, 127, MAP_LIST_MAX, m->link_part.fc, &m->link_part.n_fc);
 }
 
-static void read_item(struct mapdoc *d, struct map *m, const struct ynode *at)
+static void read_item(struct confdoc *d, struct map *m, const struct ynode *at)
 {
     struct item_extra x = {0};
-    if (!mapdoc_read(d, item_rows, N(item_rows), at, &x) || !read_value(d, &x.x, &x.r.v))
+    if (!confdoc_read(d, item_rows, N(item_rows), at, &x) || !read_value(d, &x.x, &x.r.v))
         return;
     x.r.measure--; /* the words begin with "none" */
     x.r.defect--;
@@ -287,33 +287,33 @@ static void read_item(struct mapdoc *d, struct map *m, const struct ynode *at)
     m->items[m->n_items++] = x.r;
 }
 
-static void read_weight(struct mapdoc *d, struct map_weight *w, const struct ynode *at)
+static void read_weight(struct confdoc *d, struct map_weight *w, const struct ynode *at)
 {
     struct weight_extra x = {0};
     struct err e = {0};
-    if (!mapdoc_read(d, weight_rows, N(weight_rows), at, &x))
+    if (!confdoc_read(d, weight_rows, N(weight_rows), at, &x))
         return;
     *w = (struct map_weight){.present = true, .line = at->line};
     if (x.decimals->kind == YNODE_MAP)
-        mapdoc_read(d, slice_rows, N(slice_rows), x.decimals, &w->decimals_at);
+        confdoc_read(d, slice_rows, N(slice_rows), x.decimals, &w->decimals_at);
     else if (conf_int(d->doc, x.decimals, 0, 6, &w->decimals, &e) < 0)
-        mapdoc_error(d, e.code, e.line, "%s", e.text);
+        confdoc_error(d, e.code, e.line, "%s", e.text);
     if (x.unit)
-        mapdoc_read(d, slice_rows, N(slice_rows), x.unit, &w->unit_at);
+        confdoc_read(d, slice_rows, N(slice_rows), x.unit, &w->unit_at);
     read_words(d, x.units, MAP_UNITS, w->units, &w->n_units);
     read_words(d, x.bad_when, map_role_words, w->bad_when, &w->n_bad_when);
 }
 
-static void read_field(struct mapdoc *d, struct map *m, const struct ynode *at)
+static void read_field(struct confdoc *d, struct map *m, const struct ynode *at)
 {
     struct field_extra x = {0};
-    bool ok = mapdoc_read(d, field_rows, N(field_rows), at, &x) && read_value(d, &x.x, &x.f.v);
+    bool ok = confdoc_read(d, field_rows, N(field_rows), at, &x) && read_value(d, &x.x, &x.f.v);
     if (x.sign)
-        ok = mapdoc_read(d, slice_rows, N(slice_rows), x.sign, &x.f.sign) && ok;
+        ok = confdoc_read(d, slice_rows, N(slice_rows), x.sign, &x.f.sign) && ok;
     if (!ok)
         return;
     if (m->n_fields == MAP_FIELDS_MAX) {
-        mapdoc_error(d, ERR_TOOBIG, at->line, "more than %d fields", MAP_FIELDS_MAX);
+        confdoc_error(d, ERR_TOOBIG, at->line, "more than %d fields", MAP_FIELDS_MAX);
         return;
     }
     x.f.line = at->line;
@@ -321,48 +321,49 @@ static void read_field(struct mapdoc *d, struct map *m, const struct ynode *at)
     m->fields[m->n_fields++] = x.f;
 }
 
-static void read_record(struct mapdoc *d, struct map *m, const struct ynode *at)
+static void read_record(struct confdoc *d, struct map *m, const struct ynode *at)
 {
     struct record_extra x = {0};
-    if (!mapdoc_read(d, record_rows, N(record_rows), at, &x))
+    if (!confdoc_read(d, record_rows, N(record_rows), at, &x))
         return;
     x.r.line = at->line;
     if (x.weight)
         read_weight(d, &x.r.weight, x.weight);
-    if (mapdoc_list(d, x.fields, MAP_FIELDS_MAX))
+    if (confdoc_list(d, x.fields, MAP_FIELDS_MAX))
         for (size_t i = 0; i < x.fields->n; i++)
             read_field(d, m, x.fields->child[i]);
     m->records[m->n_records++] = x.r;
 }
 
-static void read_readable(struct mapdoc *d, struct map *m, const struct ynode *at)
+static void read_readable(struct confdoc *d, struct map *m, const struct ynode *at)
 {
     struct map_window w = {.line = at->line};
-    if (mapdoc_read(d, readable_rows, N(readable_rows), at, &w))
+    if (confdoc_read(d, readable_rows, N(readable_rows), at, &w))
         m->readable[m->n_readable++] = w;
 }
 
-static void read_write(struct mapdoc *d, struct map *m, const struct ynode *at)
+static void read_write(struct confdoc *d, struct map *m, const struct ynode *at)
 {
     struct map_window w = {.line = at->line};
-    if (mapdoc_read(d, write_rows, N(write_rows), at, &w))
+    if (confdoc_read(d, write_rows, N(write_rows), at, &w))
         m->writes[m->n_writes++] = w;
 }
 
-static void read_list(struct mapdoc *d, struct map *m, const struct ynode *list, size_t max,
-                      void (*one)(struct mapdoc *, struct map *, const struct ynode *))
+static void read_list(struct confdoc *d, struct map *m, const struct ynode *list, size_t max,
+                      void (*one)(struct confdoc *, struct map *, const struct ynode *))
 {
-    if (mapdoc_list(d, list, max))
+    if (confdoc_list(d, list, max))
         for (size_t i = 0; list && i < list->n; i++)
             one(d, m, list->child[i]);
 }
 
-void map_read(struct mapdoc *d, struct map *m, const struct ynode **ret_vectors)
+void map_read(struct confdoc *d, struct map *m, const struct ynode **ret_vectors)
 {
     struct head h = {0};
     const struct ynode *root = ydoc_root(d->doc);
     *ret_vectors = NULL;
-    mapdoc_read(d, head_rows, N(head_rows), root, &h); /* what could be read is looked at further */
+    confdoc_read(d, head_rows, N(head_rows), root,
+                 &h); /* what could be read is looked at further */
     memcpy(m->id, h.id, sizeof m->id);
     memcpy(m->version, h.version, sizeof m->version);
     memcpy(m->title, h.title, sizeof m->title);
@@ -374,7 +375,7 @@ void map_read(struct mapdoc *d, struct map *m, const struct ynode **ret_vectors)
     if (h.link)
         read_link(d, m, h.link);
     if (h.mailbox) {
-        mapdoc_read(d, mailbox_rows, N(mailbox_rows), h.mailbox, &m->mailbox_part);
+        confdoc_read(d, mailbox_rows, N(mailbox_rows), h.mailbox, &m->mailbox_part);
         m->mailbox_part.line = h.mailbox->line;
     }
     read_list(d, m, h.item, MAP_ITEMS_MAX, read_item);
@@ -382,7 +383,7 @@ void map_read(struct mapdoc *d, struct map *m, const struct ynode **ret_vectors)
     read_list(d, m, h.records, MAP_RECORDS_MAX, read_record);
     read_list(d, m, h.write, MAP_WINDOWS_MAX, read_write);
     if (h.kind == MAP_MAILBOX && root && !h.mailbox)
-        mapdoc_error(d, ERR_KEY, m->line, "kind mailbox needs the key \"mailbox\"");
+        confdoc_error(d, ERR_KEY, m->line, "kind mailbox needs the key \"mailbox\"");
     *ret_vectors = h.vectors;
 }
 

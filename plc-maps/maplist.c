@@ -30,14 +30,14 @@ int map_check_file(const char *path, struct map_report *report, struct err *e)
     struct map *m = NULL;
     struct err first = {0};
     report->errors = report->vectors = 0;
-    int rc = map_slurp(path, &text, &n, &first);
+    int rc = confdoc_slurp(path, &text, &n, &first);
     if (rc < 0) {
         report->errors = 1;
         if (report->error)
             report->error(report->ctx, &first);
     } else {
-        rc = map_build(path, map_stem(path, stem, sizeof stem), text, n, report->error, report->ctx,
-                       &m, &report->errors, &first);
+        rc = map_build(path, confdoc_stem(path, stem, sizeof stem), text, n, report->error,
+                       report->ctx, &m, &report->errors, &first);
     }
     if (rc == 0)
         report->vectors = (unsigned)m->n_vectors;

@@ -188,7 +188,7 @@ static void test_every_value_is_proved(void **state)
     for (size_t i = 0; i < sizeof shipped / sizeof shipped[0]; i++) {
         struct text t = {.path = shipped[i]};
         char *whole = NULL;
-        assert_int_equal(map_slurp(shipped[i], &whole, &t.n, NULL), 0);
+        assert_int_equal(confdoc_slurp(shipped[i], &whole, &t.n, NULL), 0);
         whole[t.n] = '\0';
         t.whole = whole;
         mutate(&t);

@@ -114,7 +114,7 @@ static const struct map_record *first_of(const struct map *m, size_t request)
 /* Grows the later of two equal requests, or the earlier one where the later cannot; a grown one may
  * meet a third, so this goes on until all differ. Ends: every turn adds a word, max_read bounds
  * them. */
-static void separate(struct mapdoc *d, struct map *m)
+static void separate(struct confdoc *d, struct map *m)
 {
     for (size_t i = 0; i < m->n_requests;) {
         struct map_request *other = twin(m, i);
@@ -125,17 +125,18 @@ static void separate(struct mapdoc *d, struct map *m)
         if (!grow(m, &m->requests[i]) && !grow(m, other)) {
             const struct map_record *r = first_of(m, i);
             assert(r); /* a request begins with a record */
-            mapdoc_error(d, ERR_CHECK, r->line,
-                         "record \"%s\" would be read with FC%d and %d words like another one, and "
-                         "neither can grow: name more words in \"readable\"",
-                         r->name, m->requests[i].fc, m->requests[i].n);
+            confdoc_error(
+                d, ERR_CHECK, r->line,
+                "record \"%s\" would be read with FC%d and %d words like another one, and "
+                "neither can grow: name more words in \"readable\"",
+                r->name, m->requests[i].fc, m->requests[i].n);
             return;
         }
         i = 0;
     }
 }
 
-void map_lay_out(struct mapdoc *d, struct map *m)
+void map_lay_out(struct confdoc *d, struct map *m)
 {
     coalesce(m);
     separate(d, m);

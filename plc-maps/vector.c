@@ -39,22 +39,22 @@ static int index_of(const char *word, const char *words)
     return -1;
 }
 
-static bool unknown(struct mapdoc *d, int line, const char *word, const char *words)
+static bool unknown(struct confdoc *d, int line, const char *word, const char *words)
 {
     char near[64];
     if (conf_nearest(word, words, near, sizeof near))
-        return mapdoc_error(d, ERR_KEY, line, "unknown name \"%.60s\", did you mean \"%s\"?", word,
-                            near);
-    return mapdoc_error(d, ERR_KEY, line, "unknown name \"%.60s\"", word);
+        return confdoc_error(d, ERR_KEY, line, "unknown name \"%.60s\", did you mean \"%s\"?", word,
+                             near);
+    return confdoc_error(d, ERR_KEY, line, "unknown name \"%.60s\"", word);
 }
 
-bool vector_expect(struct mapdoc *d, const struct ynode *map, const char *words, size_t n,
+bool vector_expect(struct confdoc *d, const struct ynode *map, const char *words, size_t n,
                    struct expected *ret)
 {
     bool ok = true;
     *ret = (struct expected){0};
     if (map && map->kind != YNODE_MAP)
-        return mapdoc_error(d, ERR_PARSE, map->line, "\"%s\" must be a map", map->key);
+        return confdoc_error(d, ERR_PARSE, map->line, "\"%s\" must be a map", map->key);
     for (size_t i = 0; map && i < map->n; i++) {
         const struct ynode *c = map->child[i];
         struct err e = {0};
@@ -62,17 +62,17 @@ bool vector_expect(struct mapdoc *d, const struct ynode *map, const char *words,
         if (at < 0 || (size_t)at >= n)
             ok = unknown(d, c->line, c->key, words);
         else if (conf_int(d->doc, c, INT64_MIN, INT64_MAX, &ret->value[at], &e) < 0)
-            ok = mapdoc_error(d, e.code, e.line, "%s", e.text);
+            ok = confdoc_error(d, e.code, e.line, "%s", e.text);
         else
             ret->named[at] = true;
     }
     return ok;
 }
 
-bool vector_bits(struct mapdoc *d, const struct ynode *list, const char *words, uint64_t *ret)
+bool vector_bits(struct confdoc *d, const struct ynode *list, const char *words, uint64_t *ret)
 {
     *ret = 0;
-    if (!mapdoc_list(d, list, 64))
+    if (!confdoc_list(d, list, 64))
         return false;
     for (size_t i = 0; list && i < list->n; i++) {
         const struct ynode *c = list->child[i];
@@ -84,18 +84,18 @@ bool vector_bits(struct mapdoc *d, const struct ynode *list, const char *words, 
     return true;
 }
 
-bool vector_words(struct mapdoc *d, const struct ynode *list, size_t n, uint16_t *out)
+bool vector_words(struct confdoc *d, const struct ynode *list, size_t n, uint16_t *out)
 {
     int64_t v[MAP_READ_MAX];
     size_t got;
     if (n > MAP_READ_MAX)
-        return mapdoc_error(d, ERR_TOOBIG, list->line, "\"%s\" has more than %d words", list->key,
-                            MAP_READ_MAX);
-    if (!mapdoc_ints(d, list, 0, UINT16_MAX, n, v, &got))
+        return confdoc_error(d, ERR_TOOBIG, list->line, "\"%s\" has more than %d words", list->key,
+                             MAP_READ_MAX);
+    if (!confdoc_ints(d, list, 0, UINT16_MAX, n, v, &got))
         return false;
     if (got != n)
-        return mapdoc_error(d, ERR_CHECK, list ? list->line : 0, "%zu words are needed, not %zu", n,
-                            got);
+        return confdoc_error(d, ERR_CHECK, list ? list->line : 0, "%zu words are needed, not %zu",
+                             n, got);
     for (size_t i = 0; i < n; i++)
         out[i] = (uint16_t)v[i];
     return true;
@@ -129,43 +129,44 @@ static bool put(const struct map *m, int area, int64_t addr, uint16_t word, uint
     return false;
 }
 
-static bool read_frame(struct mapdoc *d, const struct map *m, const struct ynode *at,
+static bool read_frame(struct confdoc *d, const struct map *m, const struct ynode *at,
                        uint16_t *image)
 {
     struct frame f = {0};
     uint16_t w[MAP_READ_MAX];
-    if (!mapdoc_read(d, frame_rows, N(frame_rows), at, &f) ||
+    if (!confdoc_read(d, frame_rows, N(frame_rows), at, &f) ||
         !vector_words(d, f.words, f.words->n, w))
         return false;
     for (size_t i = 0; i < f.words->n; i++)
         if (!put(m, f.area, f.addr + (int64_t)i, w[i], image))
-            return mapdoc_error(d, ERR_CHECK, at->line, "word %d stands in no record",
-                                (int)f.addr + (int)i);
+            return confdoc_error(d, ERR_CHECK, at->line, "word %d stands in no record",
+                                 (int)f.addr + (int)i);
     return true;
 }
 
-static void compare(struct mapdoc *d, const struct vector *v, int role, const struct reading *x,
+static void compare(struct confdoc *d, const struct vector *v, int role, const struct reading *x,
                     const struct expected *want, bool bad)
 {
     const char *word = map_role_word((enum map_role)role);
     bool flag = strcmp(map_role_unit((enum map_role)role), "flag") == 0;
     if (bad != (x->quality[role] == QUALITY_BAD))
-        mapdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s is %s, not %s", v->name, word,
-                     bad ? "good" : "bad", bad ? "bad" : "good");
+        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s is %s, not %s", v->name, word,
+                      bad ? "good" : "bad", bad ? "bad" : "good");
     else if (!bad && !flag && !want->named[role])
-        mapdoc_error(d, ERR_CHECK, v->line, "vector \"%s\" does not say what %s is", v->name, word);
+        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\" does not say what %s is", v->name,
+                      word);
     else if (!bad && x->value[role] != want->value[role])
-        mapdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s reads %lld, not %lld", v->name, word,
-                     (long long)x->value[role], (long long)want->value[role]);
+        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s reads %lld, not %lld", v->name,
+                      word, (long long)x->value[role], (long long)want->value[role]);
 }
 
-static void run_frames(struct mapdoc *d, const struct map *m, const struct vector *v)
+static void run_frames(struct confdoc *d, const struct map *m, const struct vector *v)
 {
     uint16_t image[IMAGE_MAX] = {0};
     struct expected want;
     struct reading x;
     uint64_t bad;
-    if (!mapdoc_list(d, v->frames, MAP_RECORDS_MAX))
+    if (!confdoc_list(d, v->frames, MAP_RECORDS_MAX))
         return;
     for (size_t i = 0; i < v->frames->n; i++)
         if (!read_frame(d, m, v->frames->child[i], image))
@@ -178,8 +179,8 @@ static void run_frames(struct mapdoc *d, const struct map *m, const struct vecto
         if (x.quality[role] != QUALITY_ABSENT)
             compare(d, v, role, &x, &want, bad >> role & 1);
         else if (want.named[role] || bad >> role & 1)
-            mapdoc_error(d, ERR_CHECK, v->line, "vector \"%s\" names %s, which the map has not",
-                         v->name, map_role_word((enum map_role)role));
+            confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\" names %s, which the map has not",
+                          v->name, map_role_word((enum map_role)role));
 }
 
 /* ---- the list ---- */
@@ -196,19 +197,19 @@ static bool known_origin(const char *origin)
     return false;
 }
 
-static void run_one(struct mapdoc *d, const struct map *m, const struct ynode *at)
+static void run_one(struct confdoc *d, const struct map *m, const struct ynode *at)
 {
     struct vector v = {.line = at->line};
-    if (!mapdoc_read(d, rows, N(rows), at, &v))
+    if (!confdoc_read(d, rows, N(rows), at, &v))
         return;
     if (!known_origin(v.origin))
-        mapdoc_error(d, ERR_CHECK, at->line,
-                     "\"origin\" must be \"manual page …\", \"capture …\" or \"constructed\"");
+        confdoc_error(d, ERR_CHECK, at->line,
+                      "\"origin\" must be \"manual page …\", \"capture …\" or \"constructed\"");
     const struct {
         const struct ynode *node;
         int kind;
         bool expect, defects; /* which of the other keys belong to it; bad goes with expect */
-        void (*run)(struct mapdoc *, const struct map *, const struct vector *);
+        void (*run)(struct confdoc *, const struct map *, const struct vector *);
     } ways[] = {
         {v.item, MAP_MAILBOX, true, true, vector_item},
         {v.header, MAP_MAILBOX, true, false, vector_header},
@@ -222,22 +223,22 @@ static void run_one(struct mapdoc *d, const struct map *m, const struct ynode *a
             given++;
         }
     if (given != 1 || ways[way].kind != m->kind)
-        mapdoc_error(d, ERR_CHECK, at->line, "a vector has one of %s",
-                     m->kind == MAP_MAILBOX ? "item, header and plan" : "frames and plan");
+        confdoc_error(d, ERR_CHECK, at->line, "a vector has one of %s",
+                      m->kind == MAP_MAILBOX ? "item, header and plan" : "frames and plan");
     else if ((!ways[way].expect && (v.expect || v.bad)) || (!ways[way].defects && v.defects))
-        mapdoc_error(d, ERR_CHECK, at->line, "such a vector has no %s",
-                     ways[way].expect ? "\"defects\"" : "\"expect\", \"bad\" or \"defects\"");
+        confdoc_error(d, ERR_CHECK, at->line, "such a vector has no %s",
+                      ways[way].expect ? "\"defects\"" : "\"expect\", \"bad\" or \"defects\"");
     else
         ways[way].run(d, m, &v);
 }
 
-void map_run_vectors(struct mapdoc *d, struct map *m, const struct ynode *vectors)
+void map_run_vectors(struct confdoc *d, struct map *m, const struct ynode *vectors)
 {
-    if (!mapdoc_list(d, vectors, VECTORS_MAX))
+    if (!confdoc_list(d, vectors, VECTORS_MAX))
         return;
     for (size_t i = 0; i < vectors->n; i++)
         run_one(d, m, vectors->child[i]);
     m->n_vectors = vectors->n;
     if (m->n_vectors == 0)
-        mapdoc_error(d, ERR_CHECK, vectors->line, "a map needs at least one vector");
+        confdoc_error(d, ERR_CHECK, vectors->line, "a map needs at least one vector");
 }

@@ -14,13 +14,13 @@ struct expected {
     bool named[64];
 };
 /* Reads a map of name: integer, whose names are those of `words` ("a|b|c"). */
-bool vector_expect(struct mapdoc *d, const struct ynode *map, const char *words, size_t n,
+bool vector_expect(struct confdoc *d, const struct ynode *map, const char *words, size_t n,
                    struct expected *ret);
 /* Reads a list of such words into bits. */
-bool vector_bits(struct mapdoc *d, const struct ynode *list, const char *words, uint64_t *ret);
+bool vector_bits(struct confdoc *d, const struct ynode *list, const char *words, uint64_t *ret);
 /* Reads exactly n words. */
-bool vector_words(struct mapdoc *d, const struct ynode *list, size_t n, uint16_t *out);
+bool vector_words(struct confdoc *d, const struct ynode *list, size_t n, uint16_t *out);
 
-void vector_item(struct mapdoc *d, const struct map *m, const struct vector *v);
-void vector_header(struct mapdoc *d, const struct map *m, const struct vector *v);
-void vector_plan(struct mapdoc *d, const struct map *m, const struct vector *v);
+void vector_item(struct confdoc *d, const struct map *m, const struct vector *v);
+void vector_header(struct confdoc *d, const struct map *m, const struct vector *v);
+void vector_plan(struct confdoc *d, const struct map *m, const struct vector *v);

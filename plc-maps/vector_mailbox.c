@@ -24,21 +24,21 @@ static const struct conf_row header_rows[] = {
 
 /* ---- items ---- */
 
-static void compare_measure(struct mapdoc *d, const struct vector *v, int id,
+static void compare_measure(struct confdoc *d, const struct vector *v, int id,
                             const struct measures *x, const struct expected *want, bool bad)
 {
     static const char *const words[] = {"absent", "bad", "good"};
     const char *name = measure_word((enum measure_id)id);
     uint8_t wanted = bad ? QUALITY_BAD : want->named[id] ? QUALITY_GOOD : QUALITY_ABSENT;
     if (x->quality[id] != wanted)
-        mapdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s is %s, not %s", v->name, name,
-                     words[x->quality[id]], words[wanted]);
+        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s is %s, not %s", v->name, name,
+                      words[x->quality[id]], words[wanted]);
     else if (wanted == QUALITY_GOOD && x->value[id] != want->value[id])
-        mapdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s reads %lld, not %lld", v->name, name,
-                     (long long)x->value[id], (long long)want->value[id]);
+        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s reads %lld, not %lld", v->name,
+                      name, (long long)x->value[id], (long long)want->value[id]);
 }
 
-static void compare_item(struct mapdoc *d, const struct map *m, const struct vector *v,
+static void compare_item(struct confdoc *d, const struct map *m, const struct vector *v,
                          const struct mb_item *item, uint16_t pulses_per_m)
 {
     struct expected want;
@@ -53,14 +53,14 @@ static void compare_item(struct mapdoc *d, const struct map *m, const struct vec
         compare_measure(d, v, id, &x, &want, bad >> id & 1);
     for (int id = 0; id < DEFECT_COUNT; id++)
         if ((x.defects >> id & 1) != (defects >> id & 1))
-            mapdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": defect %s is %s", v->name,
-                         defect_word((enum defect_id)id),
-                         x.defects >> id & 1 ? "found" : "not found");
+            confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": defect %s is %s", v->name,
+                          defect_word((enum defect_id)id),
+                          x.defects >> id & 1 ? "found" : "not found");
 }
 
-static void untrue(struct mapdoc *d, const struct vector *v, const char *what)
+static void untrue(struct confdoc *d, const struct vector *v, const char *what)
 {
-    mapdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s", v->name, what);
+    confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s", v->name, what);
 }
 
 /* Would the words be taken with one bit of word `at` changed? */
@@ -73,7 +73,7 @@ static bool item_torn(const struct map *m, const struct frame *f, const uint16_t
     return mb_item_decode(torn, (uint32_t)f->epoch, (uint32_t)f->seq, m->mailbox.checks, &item);
 }
 
-static void check_item_refusals(struct mapdoc *d, const struct map *m, const struct vector *v,
+static void check_item_refusals(struct confdoc *d, const struct map *m, const struct vector *v,
                                 const struct frame *f, const uint16_t *w)
 {
     struct mb_item item;
@@ -90,12 +90,12 @@ static void check_item_refusals(struct mapdoc *d, const struct map *m, const str
         untrue(d, v, "words that were changed are accepted");
 }
 
-void vector_item(struct mapdoc *d, const struct map *m, const struct vector *v)
+void vector_item(struct confdoc *d, const struct map *m, const struct vector *v)
 {
     struct frame f = {0};
     uint16_t w[MB_ITEM_WORDS];
     struct mb_item item;
-    if (!mapdoc_read(d, item_rows, N(item_rows), v->item, &f) ||
+    if (!confdoc_read(d, item_rows, N(item_rows), v->item, &f) ||
         !vector_words(d, f.words, MB_ITEM_WORDS, w))
         return;
     if (!mb_item_decode(w, (uint32_t)f.epoch, (uint32_t)f.seq, m->mailbox.checks, &item)) {
@@ -120,7 +120,7 @@ void vector_item(struct mapdoc *d, const struct map *m, const struct vector *v)
 #define VALUE(field) h.field,
 static const char header_words[] = HEADER(WORD);
 
-static void check_header_refusals(struct mapdoc *d, const struct map *m, const struct vector *v,
+static void check_header_refusals(struct confdoc *d, const struct map *m, const struct vector *v,
                                   const uint16_t *w)
 {
     uint16_t torn[MB_HDR_WORDS];
@@ -135,13 +135,13 @@ static void check_header_refusals(struct mapdoc *d, const struct map *m, const s
     }
 }
 
-void vector_header(struct mapdoc *d, const struct map *m, const struct vector *v)
+void vector_header(struct confdoc *d, const struct map *m, const struct vector *v)
 {
     struct frame f = {0};
     uint16_t w[MB_HDR_WORDS];
     struct mb_header h;
     struct expected want;
-    if (!mapdoc_read(d, header_rows, N(header_rows), v->header, &f) ||
+    if (!confdoc_read(d, header_rows, N(header_rows), v->header, &f) ||
         !vector_words(d, f.words, MB_HDR_WORDS, w))
         return;
     if (!mb_header_decode(w, m->mailbox.checks, &h)) {
@@ -154,7 +154,7 @@ void vector_header(struct mapdoc *d, const struct map *m, const struct vector *v
         return;
     for (size_t i = 0; i < N(values); i++)
         if (want.named[i] && values[i] != want.value[i])
-            mapdoc_error(d, ERR_CHECK, v->line,
-                         "vector \"%s\": header value %zu reads %lld, not %lld", v->name, i + 1,
-                         (long long)values[i], (long long)want.value[i]);
+            confdoc_error(d, ERR_CHECK, v->line,
+                          "vector \"%s\": header value %zu reads %lld, not %lld", v->name, i + 1,
+                          (long long)values[i], (long long)want.value[i]);
 }

@@ -27,38 +27,38 @@ static const struct conf_row rows[] = {
 };
 #undef AT
 
-static void same(struct mapdoc *d, const struct vector *v, const char *what, int64_t is,
+static void same(struct confdoc *d, const struct vector *v, const char *what, int64_t is,
                  int64_t wanted)
 {
     if (is != wanted)
-        mapdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s is %lld, not %lld", v->name, what,
-                     (long long)is, (long long)wanted);
+        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s is %lld, not %lld", v->name, what,
+                      (long long)is, (long long)wanted);
 }
 
-static void compare_requests(struct mapdoc *d, const struct map *m, const struct vector *v,
+static void compare_requests(struct confdoc *d, const struct map *m, const struct vector *v,
                              const struct ynode *list)
 {
-    if (!mapdoc_list(d, list, MAP_RECORDS_MAX))
+    if (!confdoc_list(d, list, MAP_RECORDS_MAX))
         return;
     same(d, v, "the number of requests", (int64_t)m->n_requests, list ? (int64_t)list->n : 0);
     for (size_t i = 0; list && i < list->n && i < m->n_requests; i++) {
         const struct map_request *q = &m->requests[i];
         int64_t w[4];
         size_t n;
-        if (!mapdoc_ints(d, list->child[i], 0, UINT32_MAX, N(w), w, &n))
+        if (!confdoc_ints(d, list->child[i], 0, UINT32_MAX, N(w), w, &n))
             return;
         same(d, v, "the length of a request's entry", (int64_t)n, N(w));
         if (n == N(w) && (q->fc != w[0] || q->addr != w[1] || q->n != w[2] || q->period_ms != w[3]))
-            mapdoc_error(d, ERR_CHECK, list->child[i]->line,
-                         "vector \"%s\": request %zu is [%d, %d, %d, %d]", v->name, i + 1, q->fc,
-                         q->addr, q->n, (int)q->period_ms);
+            confdoc_error(d, ERR_CHECK, list->child[i]->line,
+                          "vector \"%s\": request %zu is [%d, %d, %d, %d]", v->name, i + 1, q->fc,
+                          q->addr, q->n, (int)q->period_ms);
     }
 }
 
-void vector_plan(struct mapdoc *d, const struct map *m, const struct vector *v)
+void vector_plan(struct confdoc *d, const struct map *m, const struct vector *v)
 {
     struct wanted w = {0};
-    if (!mapdoc_read(d, rows, N(rows), v->plan, &w))
+    if (!confdoc_read(d, rows, N(rows), v->plan, &w))
         return;
     struct map_cost c = map_cost(m, (uint32_t)w.baud);
     bool mailbox = m->kind == MAP_MAILBOX;

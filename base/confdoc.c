@@ -1,11 +1,16 @@
-/* Reading with all errors (contract: mapdoc.h). conf_read stops at the first; here every key is
- * given to it alone, in a map of one child. Pure but for the caller's callback. */
-#include "plc-maps/mapdoc.h"
+/* Reading with all errors (contract: confdoc.h). conf_read stops at the first; here every key is
+ * given to it alone, in a map of one child. Pure but for the caller's callback and confdoc_slurp.
+ */
+#include "base/confdoc.h"
+#include <errno.h>
+#include <stdlib.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static bool report(struct mapdoc *d, const struct err *e)
+enum { FILE_MAX = 256 << 10 };
+
+static bool report(struct confdoc *d, const struct err *e)
 {
     if (d->errors++ == 0)
         d->first = *e;
@@ -14,7 +19,7 @@ static bool report(struct mapdoc *d, const struct err *e)
     return false;
 }
 
-bool mapdoc_error(struct mapdoc *d, int code, int line, const char *fmt, ...)
+bool confdoc_error(struct confdoc *d, int code, int line, const char *fmt, ...)
 {
     struct err e = {0};
     char text[sizeof e.text];
@@ -35,7 +40,7 @@ static bool known(const struct conf_row *rows, size_t n, const char *key)
 }
 
 /* One key alone: `child` NULL when the key is absent. */
-static bool read_alone(struct mapdoc *d, const struct conf_row *rows, size_t n,
+static bool read_alone(struct confdoc *d, const struct conf_row *rows, size_t n,
                        const struct ynode *map, struct ynode *child, void *out)
 {
     struct ynode *one[1] = {child};
@@ -45,8 +50,8 @@ static bool read_alone(struct mapdoc *d, const struct conf_row *rows, size_t n,
     return conf_read(rows, n, d->doc, &alone, out, &e) == 0 || report(d, &e);
 }
 
-bool mapdoc_read(struct mapdoc *d, const struct conf_row *rows, size_t n, const struct ynode *map,
-                 void *out)
+bool confdoc_read(struct confdoc *d, const struct conf_row *rows, size_t n, const struct ynode *map,
+                  void *out)
 {
     static const struct ynode empty = {.kind = YNODE_MAP};
     struct err e = {0};
@@ -68,24 +73,24 @@ bool mapdoc_read(struct mapdoc *d, const struct conf_row *rows, size_t n, const 
     return ok;
 }
 
-bool mapdoc_list(struct mapdoc *d, const struct ynode *list, size_t max)
+bool confdoc_list(struct confdoc *d, const struct ynode *list, size_t max)
 {
     if (!list)
         return true;
     const char *name = list->key ? list->key : "entry";
     if (list->kind != YNODE_LIST)
-        return mapdoc_error(d, ERR_PARSE, list->line, "\"%s\" must be a list", name);
+        return confdoc_error(d, ERR_PARSE, list->line, "\"%s\" must be a list", name);
     if (list->n > max)
-        return mapdoc_error(d, ERR_TOOBIG, list->line,
-                            "\"%s\" has %zu entries, at most %zu are allowed", name, list->n, max);
+        return confdoc_error(d, ERR_TOOBIG, list->line,
+                             "\"%s\" has %zu entries, at most %zu are allowed", name, list->n, max);
     return true;
 }
 
-bool mapdoc_ints(struct mapdoc *d, const struct ynode *list, int64_t min, int64_t max_value,
-                 size_t max, int64_t *out, size_t *ret_n)
+bool confdoc_ints(struct confdoc *d, const struct ynode *list, int64_t min, int64_t max_value,
+                  size_t max, int64_t *out, size_t *ret_n)
 {
     *ret_n = 0;
-    if (!mapdoc_list(d, list, max))
+    if (!confdoc_list(d, list, max))
         return false;
     bool ok = true;
     for (size_t i = 0; list && i < list->n; i++) {
@@ -97,4 +102,43 @@ bool mapdoc_ints(struct mapdoc *d, const struct ynode *list, int64_t min, int64_
     }
     *ret_n = list ? list->n : 0;
     return ok;
+}
+
+/* ---- files ---- */
+
+int confdoc_slurp(const char *path, char **ret, size_t *ret_n, struct err *e)
+{
+    FILE *f = fopen(path, "re");
+    if (!f) {
+        int saved = errno;
+        return err_at(e, saved == ENOENT ? ERR_NOT_FOUND : ERR_IO, path, 0, "%s", strerror(saved));
+    }
+    int rc = 0;
+    char *text = malloc(FILE_MAX + 1);
+    size_t n = text ? fread(text, 1, FILE_MAX + 1, f) : 0;
+    if (!text)
+        rc = err_at(e, ERR_NOMEM, path, 0, "out of memory");
+    else if (ferror(f))
+        rc = err_at(e, ERR_IO, path, 0, "cannot be read");
+    else if (n > FILE_MAX)
+        rc = err_at(e, ERR_TOOBIG, path, 0, "longer than %d bytes", FILE_MAX);
+    fclose(f);
+    if (rc < 0) {
+        free(text);
+        return rc;
+    }
+    *ret = text;
+    *ret_n = n;
+    return 0;
+}
+
+const char *confdoc_stem(const char *path, char *buf, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    size_t n = strlen(base), tail = strlen(".yaml");
+    if (n > tail && !strcmp(base + n - tail, ".yaml"))
+        n -= tail;
+    snprintf(buf, size, "%.*s", (int)n, base);
+    return buf;
 }
