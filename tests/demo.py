@@ -4,7 +4,6 @@ other than the program that made it; the last line is one JSON object."""
 import argparse
 import gzip
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -15,8 +14,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from rig import truth, verify  # noqa: E402
+from rig.hands import Hands, graded  # noqa: E402
 from rig.proc import wait_for  # noqa: E402
-from rig.shed import E_MG, Shed  # noqa: E402
+from rig.shed import Shed  # noqa: E402
 
 OUTLETS = {"1": 1, "2": 2, "3": 3, "reject": 4}
 DEFAULT = 5
@@ -30,7 +30,7 @@ class Demo:
         if run.exists():
             shutil.rmtree(run)
         self.shed = Shed(run, seed=args.seed, rate=args.rate)
-        self.boxes, self.lots, self.runs = [], [], []
+        self.boxes = []
         self.sub = None
         self.stopping = False
 
@@ -62,70 +62,13 @@ class Demo:
 
     # ---- the morning: who, what, and is the scale right
     def prepare(self):
-        s = self.shed
-        with s.control() as c:
-            c.call("coop.set", name_zh="演示合作社", name_en="Demonstration Cooperative", contact="0635-0000000",
-                   township_zh="演示镇", township_en="Demonstration Township")
-            self.farmers = [c.call("farmer.add", name=f"示例农户{i}", initials="slnh" + "abc"[i], township_zh="演示镇",
-                                   township_en="Demonstration Township")["pid"] for i in (1, 2)]
-            self.worker = c.call("worker.add", name="示例工人", initials="slgr")["pid"]
-            c.call("product.add", product="dangshen-lu", crop="codonopsis", gtin="06901234567892",
-                   name_zh="潞党参", name_en="Codonopsis root (Lu)")
-            shown = [dict(applied_mg=g * 1000, shown_mg=self.shows(g * 1000)) for g in (40, 15000, 20000)]
-            self.unload()
-            c.call("scale.check", scale="w1", weights=shown)
-
-    def load(self, mg):
-        with_sim = self.shed.sim()
-        with_sim.do("w1", "load", mg=mg)
-        with_sim.close()
-
-    def unload(self):
-        sim = self.shed.sim()
-        sim.do("w1", "unload")
-        sim.close()
-        wait_for("an empty scale", lambda: self.shed.station()["state"] in ("empty", "unchecked") and
-                 abs(self.shed.station()["net_mg"]) < E_MG, 10)
-
-    def shows(self, mg):
-        """Puts a load on and reads what the scale shows when it is steady."""
-        self.load(mg)
-
-        def steady():
-            sc = self.shed.status()["scales"][0]
-            return sc["stable"] and sc["good"] and abs(sc["net_mg"] - mg) <= E_MG and (sc["net_mg"] + 1)
-        return wait_for("a steady scale", steady, 10) - 1
-
-    def weigh(self, mg, purpose, **fields):
-        """One placement through the station's interlock, like a worker: load, wait, accept, unload."""
-        self.load(mg)
-        st = wait_for("a weight that may be accepted",
-                      lambda: (lambda v: v if v["state"] == "ready" else None)(self.shed.station()), 10)
-        with self.shed.control() as c:
-            r = c.call("station.accept", station="st1", placement=st["placement"], shown_mg=st["net_mg"],
-                       purpose=purpose, **fields)
-        self.unload()
-        return r
-
-    def intake(self, farmer, crates):
-        with self.shed.control() as c:
-            lot = c.call("lot.open", farmer=farmer, product="dangshen-lu")["lot"]
-        for mg in crates:
-            self.weigh(mg, "intake", lot=lot)
-        with self.shed.control() as c:
-            c.call("lot.close", lot=lot)
-        self.lots.append(lot)
-        return lot
+        self.hands = Hands(self.shed).prepare()
+        self.hands.check_scale()
 
     # ---- the belt
     def sort(self, lots, seconds):
         s = self.shed
-        with s.control() as c:
-            r = c.call("run.start", line="s1", lots=lots, ruleset="lu", product="dangshen-lu")
-            self.runs.append(r)
-            wait_for("the run to govern the line", lambda: s.line()["run"] == r["run"], 10)
-            for outlet in (1, 2, 3):
-                c.call("box.open", line="s1", outlet=outlet)
+        r = self.hands.run(lots, boxes=(1, 2, 3))
         sim = s.sim()
         sim.do("s1", "feed", items=100000000, rate=self.a.rate)
         end = time.monotonic() + seconds
@@ -133,23 +76,10 @@ class Demo:
             self.live()
             time.sleep(0.5)
         sim.do("s1", "pause")
-        self.drained(sim)
+        self.hands.drained(lambda: sim.do("s1", "stat"))
         sim.close()
-        for outlet in (1, 2, 3):
-            mg = next(o["fill_mg"] for o in s.line()["outlets"] if o["outlet"] == outlet)
-            mg = max(40000, mg // E_MG * E_MG)
-            self.boxes.append(self.weigh(mg, "box", line="s1", outlet=outlet))
-        with s.control() as c:
-            c.call("run.stop", run=r["id"])
-        return r
-
-    def drained(self, sim):
-        def done():
-            st = sim.do("s1", "stat")
-            l = self.shed.line()
-            return st["held"] == 0 and l["ack_seq"] == l["head_seq"] and l["ack_out"] == l["out_head"] \
-                and st["out_head"] == l["out_head"] and st["head"] == l["head_seq"] and st.get("on_belt", 0) == 0
-        wait_for("the belt to run empty and all to be recorded", done, 20)
+        self.boxes += [self.hands.box(outlet) for outlet in (1, 2, 3)]
+        self.hands.call("run.stop", run=r["id"])
 
     def live(self):
         l = self.shed.line()
@@ -158,17 +88,10 @@ class Demo:
 
     # ---- by hand
     def hand(self, lot, out_mg):
-        task = self.weigh(out_mg, "hand.out", lot=lot, worker=self.worker)["task"]
-        left = out_mg
-        for grade, share in (("1", 40), ("2", 25), ("3", 15), ("mixed", 10), ("trimmings", 6), ("soil", 3)):
-            mg = out_mg * share // 100 // E_MG * E_MG
-            left -= mg
-            self.weigh(mg, "hand.back", task=task, grade=grade)
-        with self.shed.control() as c:
-            r = c.call("hand.close", task=task)
-        self.say(f"  by hand: {out_mg / 1e6:.3f} kg out, loss {left / 1e6:.3f} kg")
-        graded = next(l for l in r["returns"] if l.get("grade") == "1")
-        self.boxes.append(self.weigh(out_mg * 40 // 100 // E_MG * E_MG, "box", lot=graded["lot"]))
+        r = self.hands.hand(lot, out_mg)
+        self.say(f"  by hand: {r['out_mg'] / 1e6:.3f} kg out, loss {r['loss_mg'] / 1e6:.3f} kg")
+        first = graded(r)[0]
+        self.boxes.append(self.hands.weigh(first["mg"], "box", lot=first["lot"]))
 
     # ---- the end
     def finish(self):
@@ -299,8 +222,8 @@ def main():
     try:
         d.start()
         d.prepare()
-        lots = [d.intake(d.farmers[0], [8000000, 6500000]), d.intake(d.farmers[1], [9000000]),
-                d.intake(d.farmers[0], [5000000])]
+        one, two = d.hands.farmers
+        lots = [d.hands.intake(one, [8000000, 6500000]), d.hands.intake(two, [9000000]), d.hands.intake(one, [5000000])]
         d.sort([lots[0]], d.share_of_time(2))
         d.hand(lots[2], 4000000)
         d.sort([lots[1]], d.share_of_time(1))

@@ -28,9 +28,8 @@ class SimScale:
 
 
 class Hands:
-    def __init__(self, shed, scale=None, station="st1", say=None):
+    def __init__(self, shed, scale=None, station="st1"):
         self.shed, self.scale, self.station = shed, scale or SimScale(shed), station
-        self.say = say or (lambda _: None)
         self.farmers, self.worker = [], None
 
     def call(self, command, request_id=None, **args):
