@@ -13,13 +13,14 @@
 #include "base/db.h"
 #include "base/db_open.h"
 #include <assert.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { STMTS_MAX = 256, SLOTS = 512, WAIT_MS = 2000 };
+enum { STMTS_MAX = 256, SLOTS = 512, HINTS = 64, WAIT_MS = 2000 };
 
 struct stmt {
     struct db *db;
@@ -38,7 +39,8 @@ struct db {
     int depth; /* savepoints */
     size_t stmts;
     struct stmt *slot[SLOTS];
-    struct stmt spare; /* answers ERR_NOMEM when the cache cannot grow */
+    struct stmt *hint[HINTS]; /* by address of the text: the one met there last */
+    struct stmt spare;        /* answers ERR_NOMEM when the cache cannot grow */
 };
 
 static const char *use_vfs; /* NULL: SQLite's default */
@@ -93,11 +95,19 @@ static int complain(struct db *db, int code, struct err *e)
 
 /* ---- connection ---- */
 
+/* SQLite's own count of its memory costs a lock at each allocation, and nobody asks for it. */
+static void set_up_library(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int db_connect(const char *path, enum db_mode mode, struct db **ret, struct err *e)
 {
     static const int flags[] = {[DB_WRITE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
                                 [DB_READ] = SQLITE_OPEN_READONLY,
                                 [DB_MEMORY] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, set_up_library);
     struct db *db = calloc(1, sizeof *db);
     char *copy = strdup(path);
     if (!db || !copy) {
@@ -159,9 +169,12 @@ static size_t slot_of(const struct db *db, const char *sql)
 
 static struct stmt *cached(struct db *db, const char *sql)
 {
+    struct stmt **hint = &db->hint[(uintptr_t)sql / 16 % HINTS];
+    if (*hint && strcmp((*hint)->sql, sql) == 0)
+        return *hint;
     size_t i = slot_of(db, sql);
     if (db->slot[i])
-        return db->slot[i];
+        return *hint = db->slot[i];
     assert(db->stmts < STMTS_MAX); /* SQL with values pasted into it, not bound */
     struct stmt *s = calloc(1, sizeof *s);
     char *copy = strdup(sql);

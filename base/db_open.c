@@ -154,7 +154,11 @@ static int meet_version(struct db *db, const char *schema, int version, int *ret
 static int set_up_writer(struct db *db, const char *schema, int version, int *ret_old,
                          struct err *e)
 {
-    int code = db_exec(db, "PRAGMA page_size=1024; PRAGMA synchronous=EXTRA;" SAFE_PRAGMAS, e);
+    int code = db_exec(db,
+                       "PRAGMA page_size=1024; PRAGMA synchronous=EXTRA;"
+                       "PRAGMA recursive_triggers=ON;" /* REPLACE asks the triggers of DELETE */
+                       SAFE_PRAGMAS,
+                       e);
     if (!code)
         code = go_wal(db, e);
     if (!code)

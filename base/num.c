@@ -158,6 +158,21 @@ const char *num_kg(int64_t mg, char *buf, size_t size)
     return mg % 1000 == 0 ? num_fixed(mg / 1000, 3, buf, size) : num_fixed(mg, 6, buf, size);
 }
 
+size_t num_text(int64_t v, char ret[NUM_TEXT])
+{
+    char digits[NUM_TEXT];
+    uint64_t rest = v < 0 ? -(uint64_t)v : (uint64_t)v;
+    size_t n = 0, at = 0;
+    do
+        digits[n++] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (v < 0)
+        ret[at++] = '-';
+    while (n)
+        ret[at++] = digits[--n];
+    return at;
+}
+
 uint64_t num_isqrt(uint64_t v)
 {
     uint64_t root = 0, bit = (uint64_t)1 << 62;

@@ -24,4 +24,9 @@ const char *num_kg(int64_t mg, char *buf, size_t size);
 /* Any scaled integer as a decimal: (12345, 3) → "12.345". */
 const char *num_fixed(int64_t value, unsigned decimals, char *buf, size_t size);
 
+/* Plain decimal, '-' when negative, no zero byte after it. Returns its length, at most NUM_TEXT. For
+ * texts of many numbers that are hashed; elsewhere snprintf reads better. */
+#define NUM_TEXT 20
+size_t num_text(int64_t v, char ret[NUM_TEXT]);
+
 uint64_t num_isqrt(uint64_t v);

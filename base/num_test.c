@@ -164,6 +164,20 @@ static void fixed_point_shows_sign_and_leading_zeros(void **state)
     assert_string_equal(num_fixed(INT64_MIN, 6, buf, sizeof buf), "-9223372036854.775808");
 }
 
+static void text_of_a_number_is_what_printf_writes(void **state)
+{
+    (void)state;
+    uint64_t seed = seed_print(__func__);
+    const int64_t edges[] = {0, -1, 9, 10, -10, 99, 100, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < 20000; i++) {
+        int64_t v = i < 9 ? edges[i] : (int64_t)seed_next(&seed) >> (seed_next(&seed) % 64);
+        char want[32], got[NUM_TEXT];
+        size_t n = (size_t)snprintf(want, sizeof want, "%lld", (long long)v);
+        assert_int_equal(num_text(v, got), n);
+        assert_memory_equal(got, want, n);
+    }
+}
+
 static void fixed_point_reads_back(void **state)
 {
     (void)state;
@@ -217,6 +231,7 @@ int main(void)
         cmocka_unit_test(decimals_are_scaled_without_floating_point),
         cmocka_unit_test(other_decimals_are_refused),
         cmocka_unit_test(fixed_point_shows_sign_and_leading_zeros),
+        cmocka_unit_test(text_of_a_number_is_what_printf_writes),
         cmocka_unit_test(fixed_point_reads_back),
         cmocka_unit_test(kilograms_show_whole_grams_or_all_six_places),
         cmocka_unit_test(the_square_root_is_the_floor),

@@ -52,8 +52,7 @@ static int apply_news(struct daemon *d, const struct news *n, struct err *e)
     case NEWS_EPOCH_SHOWN: return epoch_shown(d->store, l->no, n->u.epoch.epoch, n->u.epoch.nonce, e);
     case NEWS_EPOCH_UNKNOWN:
         return epoch_unknown(d->store, l->no, n->u.epoch.epoch, n->u.epoch.oldest, n->u.epoch.nonce, e);
-    case NEWS_HELD_GONE:
-        return item_forget_words(d->store, l->no, n->u.epoch.epoch, n->u.epoch.oldest - 1);
+    case NEWS_HELD_GONE: return 0;
     case NEWS_PLAN_EFFECTIVE: return 0;
     case NEWS_QUARANTINE:
     case NEWS_QUARANTINE_OVER:

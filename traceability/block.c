@@ -90,13 +90,22 @@ static int next_segment(struct db *db, uint32_t line, uint32_t from, struct bloc
 
 /* ---- closing a block ---- */
 
-static int add_leaves(struct stmt *q,
+/* Leaves of one part: kept ones, else from the rows. */
+static int add_leaves(struct db *db, const char *rows,
                       int (*leaf_of)(struct stmt *, struct merkle_hash *, int64_t *),
-                      struct merkle_edge *tree)
+                      const struct rows *r, const struct leaves *kept, struct merkle_edge *tree)
 {
     struct merkle_hash leaf;
     int64_t id;
     int rc;
+    if (r->count == 0)
+        return 0;
+    const struct merkle_hash *l = kept ? leaves_find(kept, r->first, r->last, r->count) : NULL;
+    for (int64_t i = 0; l && i < r->count; i++)
+        merkle_add(tree, &l[i], NULL);
+    if (l)
+        return 0;
+    struct stmt *q = q_int(q_int(db_q(db, rows), 1, r->first), 2, r->last);
     while ((rc = q_step(q)) == 1) {
         if ((rc = leaf_of(q, &leaf, &id)) < 0)
             break;
@@ -106,18 +115,16 @@ static int add_leaves(struct stmt *q,
     return rc;
 }
 
-static int root_text(struct db *db, const struct block *b, char *text, size_t size)
+static int root_text(struct db *db, const struct block *b, const struct tail_leaves *kept,
+                     char *text, size_t size)
 {
     struct merkle_edge tree = {0};
     struct merkle_hash root;
-    int rc = 0;
-    if (b->items.count)
-        rc = add_leaves(q_int(q_int(db_q(db, ITEM_ROWS), 1, b->items.first), 2, b->items.last),
-                        item_row_leaf, &tree);
-    if (rc == 0 && b->outcomes.count)
-        rc = add_leaves(
-            q_int(q_int(db_q(db, OUTCOME_ROWS), 1, b->outcomes.first), 2, b->outcomes.last),
-            outcome_row_leaf, &tree);
+    int rc =
+        add_leaves(db, ITEM_ROWS, item_read_leaf, &b->items, kept ? &kept->items : NULL, &tree);
+    if (rc == 0)
+        rc = add_leaves(db, OUTCOME_ROWS, outcome_read_leaf, &b->outcomes,
+                        kept ? &kept->outcomes : NULL, &tree);
     merkle_root(&tree, &root);
     hex_text(root.b, SHA256_LEN, text, size);
     return rc;
@@ -126,7 +133,8 @@ static int root_text(struct db *db, const struct block *b, char *text, size_t si
 static int append_block(struct store *s, uint32_t line, const struct block *b, struct err *e)
 {
     char root[2 * SHA256_LEN + 1];
-    int rc = root_text(s->db, b, root, sizeof root);
+    struct tail_leaves *kept = s->places.tail[line].leaves;
+    int rc = root_text(s->db, b, kept, root, sizeof root);
     if (rc)
         return err_set(e, rc, "block of line %u: %s", line, db_message(s->db));
     json_t *body = json_pack(
@@ -137,12 +145,16 @@ static int append_block(struct store *s, uint32_t line, const struct block *b, s
         (json_int_t)b->outcomes.first, "last_outcome", (json_int_t)b->outcomes.last, "root", root);
     rc = event_append(s, EVENT_ITEM_BLOCK, body, NULL, NULL, e);
     json_decref(body);
+    if (rc == 0 && kept && b->items.count)
+        leaves_drop(&kept->items, b->items.last);
+    if (rc == 0 && kept && b->outcomes.count)
+        leaves_drop(&kept->outcomes, b->outcomes.last);
     return rc;
 }
 
-/* Blocks of one segment: full ones, and with `all` the rest. *ret_left: rows that stand in none. */
-static int block_segment(struct store *s, uint32_t line, struct block *b, bool all, bool *ret_left,
-                         struct err *e)
+/* Blocks of one segment: full ones, and with `all` the rest. Counts what stays in none. */
+static int block_segment(struct store *s, uint32_t line, struct block *b, bool all,
+                         struct item_tail *left, struct err *e)
 {
     for (;;) {
         int rc = count_block(s->db, b);
@@ -150,9 +162,11 @@ static int block_segment(struct store *s, uint32_t line, struct block *b, bool a
             return err_set(e, rc, "block of line %u: %s", line, db_message(s->db));
         bool any = b->items.count || b->outcomes.count;
         bool full = b->items.count == BLOCK_ROWS || b->outcomes.count == BLOCK_ROWS;
-        *ret_left = any;
-        if (!any || !(full || all))
+        if (!any || !(full || all)) {
+            left->items += (uint32_t)b->items.count;
+            left->outcomes += (uint32_t)b->outcomes.count;
             return 0;
+        }
         rc = append_block(s, line, b, e);
         if (rc)
             return rc;
@@ -167,23 +181,29 @@ static int block_line(struct store *s, uint32_t line, struct mono now, bool flus
 {
     struct item_tail *t = &s->places.tail[line];
     bool all = flush || (t->seen.ns && mono_since_ms(now, t->seen) >= BLOCK_AGE_MS);
-    bool left_any = false;
+    bool few = t->items < BLOCK_ROWS && t->outcomes < BLOCK_ROWS; /* no block can be full */
+    struct item_tail left = {0};
     struct block b;
-    int rc;
+    int rc = 0;
+    if (few && !all) {
+        t->seen = t->seen.ns ? t->seen : now;
+        return 0;
+    }
     for (uint32_t from = t->from; (rc = next_segment(s->db, line, from, &b)) == 1;
          from = b.segment + 1) {
-        bool left = false;
+        bool none_older = left.items + left.outcomes == 0;
         rc = block_segment(s, line, &b, all, &left, e);
         if (rc)
             return rc;
-        if (!left && !left_any)
+        if (none_older && left.items + left.outcomes == 0)
             t->from = b.segment; /* nothing older needs a look again */
-        left_any = left_any || left;
     }
     if (rc < 0)
         return err_set(e, rc, "blocks of line %u: %s", line, db_message(s->db));
-    t->touched = left_any;
-    if (!left_any)
+    t->items = left.items;
+    t->outcomes = left.outcomes;
+    t->touched = left.items + left.outcomes > 0;
+    if (!t->touched)
         t->seen.ns = 0;
     else if (all || !t->seen.ns)
         t->seen = now;

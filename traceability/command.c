@@ -156,6 +156,7 @@ static int settle(struct store *s, int outcome, struct err *e)
     if (outcome) {
         db_undo(s->people);
         db_undo(s->db);
+        item_places_forget(&s->places); /* a handler may have closed blocks */
         return outcome;
     }
     int rc = db_release(s->people);

@@ -2,13 +2,44 @@
  * always be read again from segment, item, outcome and gap; that is what happens after a
  * rollback. */
 #include "traceability/item_place.h"
+#include <stdlib.h>
 #include <string.h>
 
 void item_places_forget(struct item_places *p)
 {
-    memset(p, 0, sizeof *p);
+    memset(p->line, 0, sizeof p->line);
+    for (size_t i = 0; i <= LINES_MAX; i++) {
+        struct tail_leaves *l = p->tail[i].leaves;
+        p->tail[i] = (struct item_tail){
+            .touched = true, .items = UINT32_MAX / 2 /* unknown: look once */, .leaves = l};
+        if (l)
+            l->items.n = l->outcomes.n = 0;
+    }
+}
+
+void item_places_free(struct item_places *p)
+{
     for (size_t i = 0; i <= LINES_MAX; i++)
-        p->tail[i].touched = true; /* look once */
+        free(p->tail[i].leaves);
+}
+
+struct tail_leaves *item_tail_leaves(struct item_places *p, uint32_t line)
+{
+    struct item_tail *t = &p->tail[line];
+    if (!t->leaves)
+        t->leaves = calloc(1, sizeof *t->leaves);
+    return t->leaves;
+}
+
+void leaves_drop(struct leaves *l, int64_t last)
+{
+    int64_t n = last - l->first + 1;
+    if (n <= 0)
+        return;
+    size_t gone = (uint64_t)n < l->n ? (size_t)n : l->n;
+    l->n -= gone;
+    l->first += (int64_t)gone;
+    memmove(l->leaf, l->leaf + gone, l->n * sizeof l->leaf[0]);
 }
 
 /* The single integer that `q` gives; 0 for NULL or no row. */

@@ -57,16 +57,7 @@ CREATE TRIGGER IF NOT EXISTS outcome_kept BEFORE UPDATE ON outcome
 BEGIN SELECT RAISE(ABORT, 'outcomes are append-only'); END;
 CREATE TRIGGER IF NOT EXISTS outcome_stays BEFORE DELETE ON outcome
 BEGIN SELECT RAISE(ABORT, 'outcomes are append-only'); END;
--- INSERT OR REPLACE deletes without asking the triggers above.
-CREATE TRIGGER IF NOT EXISTS event_once BEFORE INSERT ON event
-WHEN EXISTS(SELECT 1 FROM event WHERE seq = NEW.seq)
-BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-CREATE TRIGGER IF NOT EXISTS item_once BEFORE INSERT ON item
-WHEN EXISTS(SELECT 1 FROM item WHERE id = NEW.id)
-BEGIN SELECT RAISE(ABORT, 'items are append-only'); END;
-CREATE TRIGGER IF NOT EXISTS outcome_once BEFORE INSERT ON outcome
-WHEN EXISTS(SELECT 1 FROM outcome WHERE id = NEW.id)
-BEGIN SELECT RAISE(ABORT, 'outcomes are append-only'); END;
+-- INSERT OR REPLACE asks the triggers above too: the writer sets recursive_triggers (db_open.c).
 
 -- Complete subtrees of the log from level 1 up; level 0 is event.leaf (leaf index = seq - 1).
 CREATE TABLE IF NOT EXISTS node(
@@ -95,15 +86,14 @@ CREATE TABLE IF NOT EXISTS command_log(
   at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Words of the newest 1024 items of a line (slot = seq modulo 1024), for rule 3 of the mailbox.
+-- Words of the newest items of a line, for rule 3 of the mailbox; layout: held.c.
 CREATE TABLE IF NOT EXISTS held(
-  line INTEGER NOT NULL,
-  slot INTEGER NOT NULL,
+  id INTEGER PRIMARY KEY,
   epoch INTEGER NOT NULL,
-  seq INTEGER NOT NULL,
-  words BLOB NOT NULL,
-  PRIMARY KEY(line, slot)
-) STRICT, WITHOUT ROWID;
+  first INTEGER NOT NULL,
+  have INTEGER NOT NULL,
+  words BLOB NOT NULL
+) STRICT;
 
 -- ---- projections ----
 

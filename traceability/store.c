@@ -176,6 +176,7 @@ int store_open(const struct store_options *o, struct store **ret, struct err *e)
     s->key_path = strdup(o->key_path);
     snprintf(s->site, sizeof s->site, "%s", o->site);
     item_places_forget(&s->places);
+    held_forget(&s->held);
     int rc = s->dir && s->key_path ? open_store(s, e)
                                    : err_set(e, ERR_NOMEM, "no memory for the record");
     if (rc) {
@@ -191,6 +192,7 @@ void store_close(struct store *s)
     if (!s)
         return;
     close_files(s);
+    item_places_free(&s->places);
     crypto_wipe(s->secret, sizeof s->secret);
     crypto_wipe(s->next_secret, sizeof s->next_secret);
     free(s->dir);
@@ -203,6 +205,7 @@ int store_reopen(struct store *s, struct err *e)
     int64_t head = s->head;
     close_files(s);
     item_places_forget(&s->places);
+    held_forget(&s->held);
     s->dirty = false;
     s->failed = true;
     int rc = open_files(s, e);
@@ -268,6 +271,8 @@ int store_commit(struct store *s, struct err *e)
     int64_t last = store_last_seq(s->db);
     if (last > s->head)
         rc = sign_news(s, last, &f, e); /* invariant 2 */
+    if (rc == 0 && (rc = held_flush(&s->held, s->db)))
+        err_set(e, rc, "%s: %s", db_path(s->db), db_message(s->db));
     if (rc == 0 && (rc = db_commit(s->people)))
         err_set(e, rc, "%s: %s", db_path(s->people), db_message(s->people));
     if (rc == 0 && (rc = db_commit(s->db))) /* invariant 1 */
@@ -296,6 +301,7 @@ void store_rollback(struct store *s)
         db_rollback(s->people);
     s->dirty = false;
     item_places_forget(&s->places);
+    held_forget(&s->held);
 }
 
 bool store_dirty(const struct store *s)

@@ -1,6 +1,7 @@
 /* What the files of the core share of struct store. Private to them; others use store.h. */
 #pragma once
 #include "traceability/event.h"
+#include "traceability/held.h"
 #include "traceability/item_place.h"
 #include "traceability/store.h"
 
@@ -15,6 +16,7 @@ struct store {
     bool dirty, failed;
     bool erased; /* people: overwrite the log after the commit */
     struct item_places places;
+    struct held_row held;
 };
 
 /* 0 inside a healthy transaction; else ERR_STATE or ERR_IO. */

@@ -25,11 +25,11 @@ static struct part part_of(const struct event *ev, bool outcomes)
     struct part p =
         outcomes ? (struct part){.word = "outcome",
                                  .rows = OUTCOME_ROWS,
-                                 .leaf_of = outcome_row_leaf,
+                                 .leaf_of = outcome_read_leaf,
                                  .lowest = "SELECT min(id) FROM outcome WHERE id>? AND id<=?"}
                  : (struct part){.word = "item",
                                  .rows = ITEM_ROWS,
-                                 .leaf_of = item_row_leaf,
+                                 .leaf_of = item_read_leaf,
                                  .lowest = "SELECT min(id) FROM item WHERE id>? AND id<=?"};
     p.first = json_int_or(ev->body, outcomes ? "first_outcome" : "first_item", 0);
     p.last = json_int_or(ev->body, outcomes ? "last_outcome" : "last_item", 0);

@@ -24,10 +24,9 @@ static void sql(struct fix *f, const char *text)
     sqlite3_close(h); /* folds its log back: the file is whole */
 }
 
-static const char no_triggers[] =
-    "DROP TRIGGER event_kept; DROP TRIGGER event_stays; DROP TRIGGER event_once;"
-    "DROP TRIGGER item_kept; DROP TRIGGER item_stays; DROP TRIGGER item_once;"
-    "DROP TRIGGER outcome_kept; DROP TRIGGER outcome_stays; DROP TRIGGER outcome_once;";
+static const char no_triggers[] = "DROP TRIGGER event_kept; DROP TRIGGER event_stays;"
+                                  "DROP TRIGGER item_kept; DROP TRIGGER item_stays;"
+                                  "DROP TRIGGER outcome_kept; DROP TRIGGER outcome_stays;";
 
 static void read_all(struct fix *f, struct copy *c)
 {
