@@ -104,7 +104,9 @@ bool daemon_alive(const struct daemon *d, struct mono now); /* every bus thread 
 /* turn.c: drain rings and requests, commit once, only then acknowledge, order, answer. */
 void turn_run(struct daemon *d, struct mono now);
 
-/* planner.c: the plan of a line's open run as the record has it (run 0 when none). malloc'd. */
+/* planner.c. ERR_STATE with the way out: the line's map does not give all measures that the rules need. */
+int planner_fits(const struct config_line *l, const struct ruleset *rules, struct err *e);
+/* The plan of a line's open run as the record has it (run 0 when none). malloc'd. */
 int planner_build(struct daemon *d, struct daemon_line *l, struct plan **ret, struct err *e);
 /* The record changed what governs the line: build and hand over. */
 int planner_renew(struct daemon *d, struct daemon_line *l, struct err *e);

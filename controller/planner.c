@@ -1,6 +1,8 @@
 /* The plan of a line's open run, as the record has it, and its way to the line. Main thread.
  * 1. A plan is immutable once handed over; it is freed only after the line said that its successor
- *    governs, or when the line is gone. */
+ *    governs, or when the line is gone.
+ * 2. No plan holds rules that need a measure which the line's map does not give: such an item would
+ *    never be graded. */
 #include "base/json.h"
 #include "base/log.h"
 #include "controller/daemon.h"
@@ -25,6 +27,31 @@ static void add_fill(void *ctx, int64_t outlet, int64_t net_mg)
         p->fill_mg[outlet] = net_mg;
 }
 
+static void add_word(char *buf, size_t size, const char *word)
+{
+    size_t n = strlen(buf);
+    snprintf(buf + n, size - n, "%s%s", n ? ", " : "", word);
+}
+
+int planner_fits(const struct config_line *l, const struct ruleset *rules, struct err *e)
+{
+    uint32_t has = map_measures(l->map), missing = ruleset_needs(rules) & ~has;
+    char measures[64] = "", others[64] = "";
+    if (!missing)
+        return 0;
+    for (int m = 0; m < MEASURE_COUNT; m++)
+        if (missing >> m & 1)
+            add_word(measures, sizeof(measures), measure_word((enum measure_id)m));
+    for (size_t i = 0; i < crop_rulesets(l->crop); i++) {
+        const struct ruleset *other = crop_ruleset_at(l->crop, i);
+        if (!(ruleset_needs(other) & ~has))
+            add_word(others, sizeof(others), ruleset_id(other));
+    }
+    return err_set(e, ERR_STATE, "line %s: rule set %s needs %s, which map %s does not give: take %s", l->name,
+                   ruleset_id(rules), measures, map_id(l->map),
+                   others[0] ? others : "another map, or rules for what it gives");
+}
+
 static int plan_of_run(struct daemon *d, struct daemon_line *l, const struct run_state *r, struct plan *p,
                        struct err *e)
 {
@@ -34,8 +61,8 @@ static int plan_of_run(struct daemon *d, struct daemon_line *l, const struct run
                        "run %s on line %s was started with rule set %s of crop %s, which the crop file no longer "
                        "holds unchanged: put it back, or stop the run with the version that it began with",
                        r->id, l->cfg->name, r->ruleset, r->crop);
-    int rc = config_plan(d->c, l->cfg, rules, p, e);
-    if (rc < 0)
+    int rc = planner_fits(l->cfg, rules, e);
+    if (rc < 0 || (rc = config_plan(d->c, l->cfg, rules, p, e)) < 0)
         return rc;
     p->run = r->run;
     p->rule = r->rule;

@@ -236,7 +236,7 @@ static int do_run_start(struct daemon *d, struct request *r, json_t **ret, struc
     if (!set)
         return err_set(e, ERR_NOT_FOUND, "crop %s has no rule set \"%s\"", crop_id(l->cfg->crop), rules);
     struct plan plan;
-    if ((rc = config_plan(d->c, l->cfg, set, &plan, e)) < 0)
+    if ((rc = planner_fits(l->cfg, set, e)) < 0 || (rc = config_plan(d->c, l->cfg, set, &plan, e)) < 0)
         return rc;
     json_t *args = copy_args(r);
     json_object_del(args, "ruleset");

@@ -353,6 +353,28 @@ def test_wrong_request(shop, command, args, words):
     assert shop.status()["head"] == head
 
 
+def test_rules_that_the_line_cannot_measure(shed_of):
+    """A line that only weighs: rules by diameter are refused before anything is drawn, rules by weight run."""
+    s = shed_of()
+    s.start_sim([sorter("s1"), "scale:name=w1,port=0,unit=1,settle-ms=60"])
+    s.write_config(lines=[s.line_config("s1", map="mailbox-v1-weight")], **s.quick_scale())
+    s.start_daemon()
+    h = Hands(s).prepare()
+    h.check_scale()
+    lot = h.intake(h.farmers[0], [5000000])
+    wait_for("the line", lambda: s.line()["state"] in ("execute", "suspended"), 8)
+    head = s.status()["head"]
+    for rules in ("lu", "tiao"):
+        code, text = s.lotline("do", "run.start", "line=s1", f'lots=["{lot}"]', f"ruleset={rules}",
+                               "product=dangshen-lu")
+        assert code == 1 and len(text.strip().split("\n")) == 1, text
+        assert all(w in text for w in ("s1", f"rule set {rules}", "head_diameter", "mailbox-v1-weight", "lu-weight")), text
+    assert s.status()["head"] == head and s.line()["run"] == 0
+    assert s.lotline("lot", "show", lot)[1]["on_hand_mg"] == 5000000
+    assert h.run([lot], ruleset="lu-weight")["run"] == 1
+    s.stop()
+
+
 def test_oversized_request(shop):
     with shop.control() as c:
         c.s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
