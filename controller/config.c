@@ -274,6 +274,8 @@ static int read_line(struct reading_file *r, const struct ynode *at, size_t i)
     return check_deadline(r, at, l);
 }
 
+enum { TRADE_IS_STATIC = 1 }; /* index into "none|static|automatic" */
+
 static int read_scale(struct reading_file *r, const struct ynode *at, size_t i)
 {
     struct config_scale *s = &r->c->scales[i];
@@ -293,7 +295,13 @@ static int read_scale(struct reading_file *r, const struct ynode *at, size_t i)
                               s->valid_until);
         s->valid_until_ms = w.ms - r->c->utc_offset_min * 60000;
     }
-    return load_map(r, at, s->map_name, MAP_REGISTERS, &s->map);
+    if ((rc = load_map(r, at, s->map_name, MAP_REGISTERS, &s->map)) < 0)
+        return rc;
+    if (s->role == TRADE_IS_STATIC && !map_trade_static(s->map))
+        return conf_error(r->e, ERR_RANGE, r->doc, ynode_get(at, "trade"),
+                          "scale %s: trade: static needs a map that is declared fit for it, and %s is not", s->name,
+                          s->map_name);
+    return 0;
 }
 
 static int read_station(struct reading_file *r, const struct ynode *at, size_t i)

@@ -63,6 +63,8 @@ CONFIGURATIONS = {
     "two lines of one name": (lambda d: d["lines"].append(d["lines"][0]), None, ["s1"]),
     "no date": (lambda d: d["scales"][0].update(valid_until="next year"), None, ["next year"]),
     "min above max": (lambda d: d["scales"][0].update(min_g=40000), None, ["min_g", "max_g"]),
+    "trade by a map that is not fit for it": (lambda d: d["scales"][0].update(map="invt-gd20"), '"trade"',
+                                              ["w1", "static", "invt-gd20"]),
     "station letter": (lambda d: d.update(station="7"), None, ["station"]),
     "a deadline that cannot hold": (lambda d: d["lines"][0].update(belt_um_per_s=2000000, distance_um=10000), None,
                                     ["s1", "ms"]),
