@@ -50,7 +50,7 @@ static struct plan a_plan(uint32_t run)
     return p;
 }
 
-static struct rig *rig_new(uint32_t run, size_t news)
+static struct rig *rig_at(uint16_t host, uint32_t run, size_t news)
 {
     struct rig *r = calloc(1, sizeof(*r));
     struct err e = {0};
@@ -64,6 +64,7 @@ static struct rig *rig_new(uint32_t run, size_t news)
                              .name = "north",
                              .unit = 1,
                              .base = TP_B,
+                             .host = host,
                              .map = map,
                              .news = r->news,
                              .orders = r->orders,
@@ -74,6 +75,11 @@ static struct rig *rig_new(uint32_t run, size_t news)
     assert_int_equal(line_new(&o, &r->l, &e), 0);
     r->d = line_device(r->l);
     return r;
+}
+
+static struct rig *rig_new(uint32_t run, size_t news)
+{
+    return rig_at(0, run, news);
 }
 
 static void rig_free(struct rig *r)
@@ -365,6 +371,26 @@ static void test_goodbye(void **state)
     rig_free(r);
 }
 
+/* A host block that the configuration puts where the PLC writes: not one word goes out. */
+static void test_window(void **state)
+{
+    (void)state;
+    const uint16_t end = (uint16_t)mb_default_host(TP_B, 16);
+    const struct {
+        uint16_t host;
+        bool may;
+    } rows[] = {{end, true}, {(uint16_t)(end - 1), false}, {TP_B, false}, {TP_B + 40, false}, {(uint16_t)(end + 300), true}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rig *r = rig_at(rows[i].host, 5, 4096);
+        assert_false(r->d.may_write(r->d.self, rows[i].host, 1)); /* no header yet: nothing is known */
+        for (int k = 0; k < 3; k++)
+            step(r);
+        assert_int_equal(r->d.may_write(r->d.self, rows[i].host, MB_HOST_WORDS), rows[i].may);
+        assert_int_equal(r->d.may_write(r->d.self, (uint16_t)(rows[i].host + MB_HOST_WORDS), 4), rows[i].may);
+        rig_free(r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_box),        cmocka_unit_test(test_feed_stop),
         cmocka_unit_test(test_table_mode), cmocka_unit_test(test_full_ring),
         cmocka_unit_test(test_thrown),     cmocka_unit_test(test_goodbye),
+        cmocka_unit_test(test_window),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

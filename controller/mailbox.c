@@ -210,11 +210,13 @@ void mailbox_goodbye(struct mailbox *m)
 
 bool mailbox_may_write(const struct mailbox *m, uint16_t addr, uint16_t n)
 {
-    if (!m->seen || addr < m->host)
+    uint32_t words = MB_HOST_WORDS + (uint32_t)MB_SLOT_WORDS * m->hdr.slot_m;
+    if (!m->seen || n == 0 || addr < m->host)
         return false;
+    if (m->host + words > m->o.base && m->host < mb_default_host(m->o.base, m->hdr.ring_n))
+        return false; /* H is configured into the PLC's own block */
     uint32_t from = addr - m->host, to = from + n;
-    return to <= MB_HOST_WORDS ||
-           (from >= MB_HOST_WORDS && to <= MB_HOST_WORDS + (uint32_t)MB_SLOT_WORDS * m->hdr.slot_m);
+    return to <= MB_HOST_WORDS || (from >= MB_HOST_WORDS && to <= words);
 }
 
 void mailbox_view(const struct mailbox *m, struct mono now, struct mailbox_view *ret)

@@ -75,6 +75,8 @@ void mailbox_order_epoch(struct mailbox *m, uint32_t epoch,
 void mailbox_order_open(struct mailbox *m, uint32_t epoch, uint32_t seq, uint32_t out);
 void mailbox_feed_stop(struct mailbox *m, bool on);
 void mailbox_goodbye(struct mailbox *m); /* HOST_SESSION 0 is the last want */
+/* The closed window of the one thing that lotline writes to: host words or slots, as the contract,
+ * the configuration (B, H) and the PLC's header together place them; nothing before a header. */
 bool mailbox_may_write(const struct mailbox *m, uint16_t addr, uint16_t n);
 
 /* For status. */

@@ -193,13 +193,3 @@ size_t map_vectors(const struct map *m)
 {
     return m->n_vectors;
 }
-
-bool map_may_write(const struct map *m, uint16_t addr, uint16_t n)
-{
-    for (size_t i = 0; i < m->n_writes; i++) {
-        const struct map_window *w = &m->writes[i];
-        if (n > 0 && addr >= w->addr && addr + n <= w->addr + w->words)
-            return true;
-    }
-    return false;
-}

@@ -74,6 +74,7 @@ uint32_t map_measures(const struct map *m);
 size_t map_plan(const struct map *m, const struct map_request **ret);
 size_t map_image_words(const struct map *m);
 void map_decode(const struct map *m, const uint16_t *image, struct reading *ret);
-/* True when `addr … addr+n−1` may be written with this map (the closed window); for a mailbox the
- * window is H … H+16+4×SLOT_M−1, which the caller knows. */
-bool map_may_write(const struct map *m, uint16_t addr, uint16_t n);
+/* Nothing here says what may be written, on purpose: register devices are read only, also where a
+ * map's `write:` names what the device would take (checked and listed for people, asked by nobody).
+ * The only writes are those to a mailbox, H … H+16+4×SLOT_M−1: its window is
+ * mailbox_may_write (controller/mailbox.h), which link.c asks before every write. */

@@ -347,25 +347,8 @@ static void test_shipped(void **state)
         assert_int_equal(strlen(map_sha256(m)), 64);
         assert_true(map_title(m)[0] != '\0');
         assert_int_equal(map_mailbox(m) != NULL, rows[i].kind == MAP_MAILBOX);
-        for (uint32_t a = 0; a < 65536; a += 0x80) /* none of them lets anything be written */
-            assert_false(map_may_write(m, (uint16_t)a, 1));
         map_free(m);
     }
-}
-
-static void test_write_window_is_closed(void **state)
-{
-    (void)state;
-    struct map *m = NULL;
-    struct err e = {0};
-    assert_int_equal(map_parse("t.yaml", scale, strlen(scale), &m, &e), 0);
-    assert_true(map_may_write(m, 30, 1));
-    assert_false(map_may_write(m, 29, 1));
-    assert_false(map_may_write(m, 30, 2));
-    assert_false(map_may_write(m, 29, 2));
-    assert_false(map_may_write(m, 31, 1));
-    assert_false(map_may_write(m, 30, 0));
-    map_free(m);
 }
 
 static void test_file_errors(void **state)
@@ -401,7 +384,6 @@ int main(void)
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_confidence_c_without_trade),
         cmocka_unit_test(test_shipped),
-        cmocka_unit_test(test_write_window_is_closed),
         cmocka_unit_test(test_file_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,9 +123,9 @@ void map_describe(const struct map *m, void (*line)(void *ctx, const char *text)
     for (size_t i = 0; i < m->n_records; i++)
         describe_record(&out, m, i);
     for (size_t i = 0; i < m->n_writes; i++)
-        say(&out, "may write: %d words from 0x%04X", (int)m->writes[i].words,
+        say(&out, "would take %d words from 0x%04X", (int)m->writes[i].words,
             (unsigned)m->writes[i].addr);
-    if (m->kind == MAP_REGISTERS && m->n_writes == 0)
+    if (m->kind == MAP_REGISTERS)
         say(&out, "may write: nothing");
 }
 
