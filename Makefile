@@ -138,4 +138,6 @@ check-kill: packages-check ## kill -9 of lotlined in every window; N=60
 	@LOTLINE_BUILD=$(abspath $(B)) $(PY) tests/scenario/kills.py --n $(or $(N),60)
 
 include tests/bench/bench.mk
+include tests/fuzz/fuzz.mk
+include tests/simulation/sim.mk
 -include $(DEPS)
