@@ -116,6 +116,8 @@ void planner_refresh(struct daemon *d);
 void planner_retire(struct daemon_line *l, const struct plan *p);
 /* A new number's facts for the record: rule set text, hash, grades. Caller owns. */
 json_t *planner_rule_facts(const struct crop *c, const struct ruleset *r);
+/* [{grade, outlets:[outlet…]}…] of a plan: for the record and for the status. Caller owns. */
+json_t *planner_routes(const struct plan *p);
 
 /* Feeds new readings to the stations' interlocks. */
 void daemon_feed_stations(struct daemon *d, struct mono now);

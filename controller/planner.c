@@ -152,3 +152,17 @@ json_t *planner_rule_facts(const struct crop *c, const struct ruleset *r)
     free(text);
     return facts;
 }
+
+json_t *planner_routes(const struct plan *p)
+{
+    json_t *routes = json_array();
+    for (int g = 1; g <= CROP_GRADES_MAX; g++) {
+        json_t *outlets = json_array();
+        for (int i = 0; i < PLAN_CHOICES && p->choices[g][i]; i++)
+            json_array_append_new(outlets, json_integer(p->choices[g][i]));
+        if (json_array_size(outlets))
+            json_array_append_new(routes, json_pack("{s:i,s:O}", "grade", g, "outlets", outlets));
+        json_decref(outlets);
+    }
+    return routes;
+}

@@ -241,6 +241,7 @@ static int do_run_start(struct daemon *d, struct request *r, json_t **ret, struc
     json_t *args = copy_args(r);
     json_object_del(args, "ruleset");
     json_object_set_new(args, "rules", planner_rule_facts(l->cfg->crop, set));
+    json_object_set_new(args, "routes", planner_routes(&plan));
     d->plans_stale = true;
     return run_as_daemon(d, r, "run.start", args, ret, e);
 }

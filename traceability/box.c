@@ -166,6 +166,11 @@ static int one_grade_only(struct db *db, const char *line, int64_t outlet,
                        "again and box.cancel",
                        (long long)b->other.pieces, (long long)(b->other.pieces + b->good.pieces),
                        (long long)outlet, b->other_reason);
+    if (b->other.pieces && b->unrouted)
+        return err_set(e, ERR_STATE,
+                       "the machine's table sorted to outlet %lld of line %s, which belongs to no "
+                       "grade or to more than one grade: sort it again",
+                       (long long)outlet, line);
     if (b->other.pieces)
         return err_set(
             e, ERR_STATE,

@@ -215,7 +215,10 @@ static int run_closed(struct epcis *x, const struct event *ev)
     json_object_set_new(o, "transformationID", uri(x, "bt", "run.", step_text(ev, "id")));
     json_object_set_new(o, "outputQuantityList", outs);
     step_set_text(o, "lotline:processType", "sorting");
-    add_rule(x, o, step_int(ev, "run"));
+    if (step_int(ev, "by_table"))
+        step_set_text(o, "lotline:gradeBasis", "machine");
+    else
+        add_rule(x, o, step_int(ev, "run"));
     step_set_int(o, "lotline:itemCount",
                  json_int_or(json_object_get(ev->body, "items"), "pieces", 0));
     step_set_int(o, "lotline:unknownMg",

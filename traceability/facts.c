@@ -2,6 +2,7 @@
 #include "traceability/facts.h"
 #include "traceability/step.h"
 #include "traceability/hand.h"
+#include "crops/crop.h"
 #include <string.h>
 
 #define FARMS_SHOWN 400 /* an event holds 60,000 bytes; the rest stands as one line */
@@ -38,10 +39,22 @@ json_t *facts_grade(struct db *db, const struct ledger_lot *l)
     return o;
 }
 
+/* Did the PLC's own table sort it, and no rule of ours? While the run is open: its newest item. */
+static bool by_machine(struct db *db, const struct ledger_lot *l)
+{
+    struct stmt *s = db_q(
+        db, "SELECT coalesce(by_table > 0, (SELECT outlet_why = ?2 FROM item WHERE id BETWEEN (SELECT "
+            "max(id) FROM segment WHERE run = ?1) << 32 AND ((SELECT max(id) FROM segment WHERE run "
+            "= ?1) << 32) + 4294967295 ORDER BY id DESC LIMIT 1), 0) FROM run WHERE run = ?1");
+    bool yes = q_step(q_int(q_int(s, 1, l->run), 2, WHY_TABLE_MODE)) == 1 && q_col(s, 0);
+    q_done(s);
+    return yes;
+}
+
 json_t *facts_rule(struct db *db, const struct ledger_lot *l)
 {
     json_t *o = NULL;
-    if (!l->rule)
+    if (!l->rule || by_machine(db, l))
         return json_null();
     struct stmt *s =
         db_q(db, "SELECT crop || '/' || ruleset, version, sha256 FROM rule WHERE rule = ?1");
@@ -58,6 +71,8 @@ const char *facts_basis(struct db *db, const struct ledger_lot *l)
     const char *found = "manual";
     if (!l->rule)
         return found;
+    if (by_machine(db, l))
+        return "machine";
     struct stmt *s = db_q(db, "SELECT basis FROM rule WHERE rule = ?1");
     if (q_step(q_int(s, 1, l->rule)) == 1)
         for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)

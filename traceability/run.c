@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define INPUTS_MAX 200
+#define OUTLETS    16
 
 /* ---- reading ---- */
 
@@ -188,6 +189,29 @@ static int mint_lots(struct command_context *c, const struct rule_facts *r, json
     return rc;
 }
 
+/* [{grade, outlets:[outlet…]}…], as the line was configured when the run began. */
+static int check_routes(const json_t *routes, uint32_t grades, struct err *e)
+{
+    const json_t *r, *o;
+    size_t i, k;
+    int64_t grade;
+    if (routes && (!json_is_array(routes) || json_array_size(routes) > RULE_GRADES_MAX))
+        return err_set(e, ERR_RANGE, "\"routes\" is a list of at most %d", RULE_GRADES_MAX);
+    json_array_foreach(routes, i, r)
+    {
+        int rc = json_only(r, "grade|outlets", e);
+        if (rc < 0 || (rc = json_get_int(r, "grade", 1, grades, &grade, e)) < 0)
+            return rc;
+        json_array_foreach(json_object_get(r, "outlets"), k, o)
+        {
+            if (!json_is_integer(o) || json_integer_value(o) < 1 || json_integer_value(o) > OUTLETS)
+                return err_set(e, ERR_RANGE, "an outlet of grade %lld is not 1 to %d",
+                               (long long)grade, OUTLETS);
+        }
+    }
+    return 0;
+}
+
 static int next_run(struct db *db, int64_t *ret, struct err *e)
 {
     struct stmt *s = db_q(db, "SELECT coalesce(max(run), 0) + 1 FROM run");
@@ -209,7 +233,7 @@ int command_run_start(struct command_context *c, const json_t *args, json_t **re
     int64_t in_mg, out_from, run;
     char crop[33];
     json_t *lots = NULL;
-    int rc = json_only(args, "line|lots|product|rules", e);
+    int rc = json_only(args, "line|lots|product|rules|routes", e);
     if (rc < 0 || (rc = step_required(args, "line", 24, &line, e)) < 0 ||
         (rc = step_required(args, "product", 32, &product, e)) < 0 ||
         (rc = totals_newest(db, line, &line_no, &out_from, e)) < 0 ||
@@ -223,9 +247,12 @@ int command_run_start(struct command_context *c, const json_t *args, json_t **re
     json_t *body = json_pack("{s:s,s:s,s:o,s:I,s:I}", "line", line, "product", product, "lots",
                              lots, "in_mg", (json_int_t)in_mg, "out_from", (json_int_t)out_from);
     if ((rc = rule_ensure(c, rules, &rule, e)) == 0 && (rc = rule_get(db, rule, &r, e)) == 0 &&
+        (rc = check_routes(json_object_get(args, "routes"), r.grades, e)) == 0 &&
         (rc = next_run(db, &run, e)) == 0 && (rc = mint_lots(c, &r, body, e)) == 0) {
         step_set_int(body, "run", run);
         step_set_int(body, "rule", rule);
+        if (json_object_get(args, "routes"))
+            json_object_set(body, "routes", json_object_get(args, "routes"));
         rc = step_append(c, EVENT_RUN_STARTED, json_incref(body), NULL, e);
     }
     if (rc == 0)
@@ -278,6 +305,25 @@ static int apply_output(struct db *db, const struct event *ev, uint32_t grade, c
     return rc;
 }
 
+static int apply_route(struct db *db, const struct event *ev, const json_t *route)
+{
+    const json_t *o;
+    size_t i;
+    int rc = 0;
+    json_array_foreach(json_object_get(route, "outlets"), i, o)
+    {
+        struct stmt *s =
+            db_q(db, "INSERT INTO run_route(run, outlet, grade) VALUES(?1,?2,?3) ON CONFLICT DO "
+                     "UPDATE SET grade = 0 WHERE grade <> excluded.grade");
+        q_int(q_int(s, 1, step_int(ev, "run")), 2, json_integer_value(o));
+        if (rc == 0)
+            rc = q_run(q_int(s, 3, json_int_or(route, "grade", 0)));
+        else
+            q_done(s);
+    }
+    return rc;
+}
+
 int apply_run_started(struct db *db, const struct event *ev)
 {
     const json_t *lots = json_object_get(ev->body, "lots"),
@@ -300,6 +346,11 @@ int apply_run_started(struct db *db, const struct event *ev)
         if (rc == 0)
             rc = apply_output(db, ev, (uint32_t)json_int_or(o, "grade", 0),
                               json_text_or(o, "code", ""), json_text_or(o, "lot", ""));
+    }
+    json_array_foreach(json_object_get(ev->body, "routes"), i, o)
+    {
+        if (rc == 0)
+            rc = apply_route(db, ev, o);
     }
     return rc < 0 ? rc : apply_output(db, ev, 0, "rework", step_text(ev, "rework"));
 }

@@ -70,6 +70,12 @@ static int close_run(struct command_context *c, const struct run_row *r, json_t 
                              "pieces", (json_int_t)t.items.pieces, "mg", (json_int_t)t.items.mg,
                              "unknown", "pieces", (json_int_t)t.unknown.pieces, "mg",
                              (json_int_t)t.unknown.mg, "no_weight", (json_int_t)t.no_weight);
+    if (body && t.by_table)
+        step_set_int(body, "by_table", t.by_table);
+    if (body && t.unrouted.pieces)
+        json_object_set_new(body, "unrouted",
+                            json_pack("{s:I,s:I}", "pieces", (json_int_t)t.unrouted.pieces, "mg",
+                                      (json_int_t)t.unrouted.mg));
     rc = step_append(c, EVENT_RUN_CLOSED, json_incref(body), NULL, e);
     struct graded_sums sums = {"line", r->in_mg, out_mg, r->in_mg - out_mg};
     if (rc == 0)
@@ -77,9 +83,10 @@ static int close_run(struct command_context *c, const struct run_row *r, json_t 
     if (rc == 0)
         rc = step_answer(
             ret,
-            json_pack("{s:s,s:I,s:s,s:O,s:O,s:O}", "id", r->id, "run", (json_int_t)r->run, "state",
+            json_pack("{s:s,s:I,s:s,s:O,s:O,s:O,s:O*}", "id", r->id, "run", (json_int_t)r->run, "state",
                       "closed", "outs", json_object_get(body, "outs"), "items",
-                      json_object_get(body, "items"), "unknown", json_object_get(body, "unknown")),
+                      json_object_get(body, "items"), "unknown", json_object_get(body, "unknown"),
+                      "unrouted", json_object_get(body, "unrouted")),
             e);
     json_decref(body);
     return rc;
@@ -221,10 +228,10 @@ int apply_run_closed(struct db *db, const struct event *ev)
     struct stmt *s = db_q(
         db,
         "UPDATE run SET state = 'closed', closed_ms = ?2, unknown_mg = ?3, unknown_pieces = ?4, "
-        "closed_seq = ?5 WHERE run = ?1");
+        "closed_seq = ?5, by_table = ?6 WHERE run = ?1");
     q_int(step_bind(s, ev, "run"), 2, ev->at.ms);
     q_int(q_int(s, 3, json_int_or(unknown, "mg", 0)), 4, json_int_or(unknown, "pieces", 0));
-    int rc = q_run(q_int(s, 5, ev->seq));
+    int rc = q_run(q_int(q_int(s, 5, ev->seq), 6, json_int_or(ev->body, "by_table", 0)));
     if (rc == 0)
         rc = read_inputs(db, step_int(ev, "run"), &in);
     json_array_foreach(outs, i, out)

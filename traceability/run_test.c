@@ -252,6 +252,97 @@ static void calibration_is_shown(void **state)
     farm_rebuilds(m);
 }
 
+/* An item that the PLC's own table sorted, and where it went. */
+static void table_item(struct farm *m, uint32_t run, int64_t mg, uint16_t went, uint16_t reason)
+{
+    struct item it = fix_item(&m->f, ++m->seq);
+    it.run = run;
+    it.rule = 1;
+    it.net_mg = mg;
+    it.grade = it.outlet = 0;
+    it.why = it.outlet_why = 21;
+    OK(item_append(m->f.s, &it, e));
+    struct outcome o = {.line = m->f.line, .epoch = m->f.epoch, .out = ++m->out, .seq = m->seq, .outlet = went, .reason = reason};
+    OK(outcome_append(m->f.s, &o, e));
+}
+
+static json_t *route(int grade, int outlet, int overflow)
+{
+    return overflow ? json_pack("{s:i,s:[i,i]}", "grade", grade, "outlets", outlet, overflow)
+                    : json_pack("{s:i,s:[i]}", "grade", grade, "outlets", outlet);
+}
+
+/* Grade 1 has outlet 1; outlet 3 belongs to grades 2 and 3; nothing belongs to 5. */
+static void start_with_routes(struct farm *m, const char *lot, struct farm_run *r)
+{
+    farm_take_run(farm_do(m, "run.start", "{s:s,s:s,s:[s],s:o,s:[o,o,o,o]}", "line", "a", "product", "codonopsis-lu",
+                          "lots", lot, "rules", farm_rules("codonopsis"), "routes", route(1, 1, 0), route(2, 2, 3),
+                          route(3, 3, 0), route(4, 4, 0)),
+                  r);
+}
+
+static void the_plcs_table_counts_by_outlet(void **state)
+{
+    struct farm *m = *state;
+    struct farm_run r;
+    char lot[IDENT_LOT_SIZE];
+    json_t *page = NULL;
+    farm_lot(m, m->farmer1, 1111110, lot);
+    start_with_routes(m, lot, &r);
+    farm_ok(m, "box.open", "{s:s,s:i}", "line", "a", "outlet", 1);
+    farm_ok(m, "box.open", "{s:s,s:i}", "line", "a", "outlet", 3);
+    table_item(m, r.run, 10, 1, 1);
+    table_item(m, r.run, 100, 2, 1);
+    table_item(m, r.run, 1000, 3, 1);   /* of which grade? */
+    table_item(m, r.run, 10000, 5, 1);  /* of none */
+    table_item(m, r.run, 100000, 1, 6); /* by hand, not by the table: taken out of outlet 1 below */
+    table_item(m, r.run, 1000000, 4, 1);
+    farm_weigh_no(m, ERR_STATE, "more than one grade", "box", 100000, "{s:s,s:i}", "line", "a", "outlet", 3);
+    farm_weigh_no(m, ERR_STATE, "1 of 2 pieces", "box", 100000, "{s:s,s:i}", "line", "a", "outlet", 1);
+    json_t *a = farm_do(m, "run.stop", "{s:s}", "run", r.id);
+    const json_t *outs = json_object_get(a, "outs"), *unrouted = json_object_get(a, "unrouted");
+    static const int64_t mg[] = {111000, 10, 100, 0, 1000000};
+    for (size_t g = 0; g <= 4; g++)
+        assert_int_equal(json_int_or(json_array_get(outs, g), "mg", -1), mg[g]);
+    assert_int_equal(json_int_or(unrouted, "pieces", 0), 2);
+    assert_int_equal(json_int_or(unrouted, "mg", 0), 11000);
+    json_decref(a);
+    OK(store_commit(m->f.s, e));
+    OK(lot_public(store_db(m->f.s), r.grade[1], &page, e));
+    assert_string_equal(json_text_or(page, "grade_basis", ""), "machine");
+    assert_true(json_is_null(json_object_get(page, "rule"))); /* ours did not decide */
+    json_decref(page);
+    farm_rebuilds(m);
+}
+
+static void a_box_of_the_plcs_table_is_packed(void **state)
+{
+    struct farm *m = *state;
+    struct farm_run r;
+    char lot[IDENT_LOT_SIZE];
+    farm_lot(m, m->farmer1, 5000000, lot);
+    start_with_routes(m, lot, &r);
+    farm_ok(m, "box.open", "{s:s,s:i}", "line", "a", "outlet", 2);
+    for (int i = 0; i < 50; i++)
+        table_item(m, r.run, 50000, 2, 1);
+    json_t *a = farm_weigh(m, "box", 2500000, "{s:s,s:i}", "line", "a", "outlet", 2);
+    assert_string_equal(json_text_or(a, "lot", ""), r.grade[2]);
+    json_decref(a);
+    farm_ok(m, "run.stop", "{s:s}", "run", r.id);
+    farm_rebuilds(m);
+}
+
+static void routes_are_checked(void **state)
+{
+    struct farm *m = *state;
+    char lot[IDENT_LOT_SIZE];
+    farm_lot(m, m->farmer1, 5000000, lot);
+    for (int i = 0; i < 3; i++)
+        farm_no(m, ERR_RANGE, i < 2 ? "grade" : "outlet", "run.start", "{s:s,s:s,s:[s],s:o,s:[o]}", "line", "a",
+                "product", "codonopsis-lu", "lots", lot, "rules", farm_rules("codonopsis"), "routes",
+                route(i == 0 ? 0 : i == 1 ? 5 : 1, i == 2 ? 17 : 1, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,7 +350,8 @@ int main(void)
         FARM_TEST(every_item_counts_once),    FARM_TEST(the_last_outcome_closes_a_stopping_run),
         FARM_TEST(a_run_goes_on_over_epochs), FARM_TEST(a_second_run_starts_where_the_first_ended),
         FARM_TEST(edges_and_shares_add_up),   FARM_TEST(waste_and_late_items_have_their_lines),
-        FARM_TEST(calibration_is_shown),
+        FARM_TEST(calibration_is_shown),      FARM_TEST(the_plcs_table_counts_by_outlet),
+        FARM_TEST(a_box_of_the_plcs_table_is_packed), FARM_TEST(routes_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

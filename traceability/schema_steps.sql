@@ -185,6 +185,7 @@ CREATE TABLE run(
   closed_ms INTEGER,
   unknown_mg INTEGER,
   unknown_pieces INTEGER,
+  by_table INTEGER, -- pieces that the PLC's own table sorted; NULL until it is closed
   event_seq INTEGER NOT NULL,
   closed_seq INTEGER
 ) STRICT;
@@ -204,6 +205,14 @@ CREATE TABLE run_output(
   grade INTEGER NOT NULL,
   lot TEXT NOT NULL,
   PRIMARY KEY(run, grade)
+) STRICT, WITHOUT ROWID;
+
+-- Which grade an outlet belongs to in a run; 0: to more than one. Counts where the PLC's table decides.
+CREATE TABLE run_route(
+  run INTEGER NOT NULL,
+  outlet INTEGER NOT NULL,
+  grade INTEGER NOT NULL,
+  PRIMARY KEY(run, outlet)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE run_calibration(

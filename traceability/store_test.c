@@ -242,7 +242,7 @@ static void older_projections(void **state)
     assert_int_equal(fix_number(db, "SELECT count(*) FROM sqlite_schema WHERE name='gone'"), 0);
     assert_int_equal(fix_number(db, "SELECT count(*) FROM item"), 20);
     assert_int_equal(fix_number(db, "SELECT count(*) FROM held"), 2); /* 16 to a row */
-    assert_int_equal(fix_number(db, "PRAGMA user_version"), 1);
+    assert_int_equal(fix_number(db, "PRAGMA user_version"), 2);
     fix_begin(f);
     fix_rows(f, 1, 25);
     fix_commit(f);

@@ -6,6 +6,15 @@
 #include "traceability/totals.h"
 #include "crops/crop.h"
 
+/* Of an item i and its outcome o in run `run`: the grade it counts to, and whether it went where that
+ * grade goes. The parameters: WHY_PLANNED, WHY_RECOVERED, WHY_TABLE_MODE. */
+#define GRADE_OF(run, table)                                                                       \
+    "CASE i.outlet_why WHEN " table " THEN coalesce((SELECT t.grade FROM run_route t WHERE "       \
+    "t.run = " run " AND t.outlet = o.outlet), 0) ELSE i.grade END"
+#define AS_PLANNED(planned, recovered, table)                                                      \
+    "o.reason = 1 AND (i.outlet_why = " table " OR o.outlet = i.outlet AND i.outlet_why IN ("      \
+    planned ", " recovered "))"
+
 #define LOW    INT64_C(0xffffffff)
 #define FLIGHT 1024 /* RING_N of a mailbox is at most this: more cannot be on the way */
 
@@ -41,31 +50,39 @@ static int64_t first_outcome(const struct span *sp)
 static int add_items(struct db *db, const struct span *sp, struct totals *t)
 {
     struct stmt *s =
-        db_q(db, "SELECT count(*), coalesce(sum(net_mg), 0), count(*) - count(net_mg) FROM item "
-                 "WHERE id BETWEEN ?1 AND ?2");
-    int rc = q_one(q_int(q_int(s, 1, sp->segment << 32), 2, sp->segment << 32 | LOW));
+        db_q(db, "SELECT count(*), coalesce(sum(net_mg), 0), count(*) - count(net_mg), "
+                 "coalesce(sum(outlet_why = ?3), 0) FROM item WHERE id BETWEEN ?1 AND ?2");
+    q_int(q_int(s, 1, sp->segment << 32), 2, sp->segment << 32 | LOW);
+    int rc = q_one(q_int(s, 3, WHY_TABLE_MODE));
     if (rc < 0)
         return rc;
     t->items.pieces += q_col(s, 0);
     t->items.mg += q_col(s, 1);
     t->no_weight += q_col(s, 2);
+    t->by_table += q_col(s, 3);
     q_done(s);
     return 0;
 }
 
 /* Invariant 1: the first outcome of an item counts, however often a PLC tells it. */
-static int add_outcomes(struct db *db, const struct span *sp, uint32_t grades, struct totals *t)
+static int add_outcomes(struct db *db, const struct span *sp, uint32_t run, uint32_t grades,
+                        struct totals *t)
 {
     struct stmt *s = db_q(
-        db, "SELECT i.grade, o.reason = 1 AND o.outlet = i.outlet AND i.outlet_why IN (?4, ?5), "
-            "count(*), coalesce(sum(i.net_mg), 0) "
+        db, "SELECT " GRADE_OF("?7", "?6") ", " AS_PLANNED("?4", "?5", "?6") ", "
+            "count(*), coalesce(sum(i.net_mg), 0), i.outlet_why = ?6 "
             "FROM (SELECT min(id), seq, outlet, reason FROM outcome WHERE id > ?1 AND id <= ?2 "
-            "GROUP BY seq) o JOIN item i ON i.id = (?3 << 32 | o.seq) GROUP BY 1, 2");
+            "GROUP BY seq) o JOIN item i ON i.id = (?3 << 32 | o.seq) GROUP BY 1, 2, 5");
     int rc;
     q_int(q_int(s, 1, first_outcome(sp)), 2, sp->base << 32 | LOW);
     q_int(q_int(q_int(s, 3, sp->segment), 4, WHY_PLANNED), 5, WHY_RECOVERED);
+    q_int(q_int(s, 6, WHY_TABLE_MODE), 7, run);
     while ((rc = q_step(s)) == 1) {
         uint64_t g = (uint64_t)q_col(s, 0);
+        if (q_col(s, 4) && q_col(s, 1) && g == 0) {
+            t->unrouted.pieces += q_col(s, 2);
+            t->unrouted.mg += q_col(s, 3);
+        }
         struct run_sum *to = &t->grade[q_col(s, 1) && g <= grades ? g : 0];
         to->pieces += q_col(s, 2);
         to->mg += q_col(s, 3);
@@ -99,7 +116,7 @@ int totals_run(struct db *db, uint32_t run, struct totals *ret, struct err *e)
     for (size_t i = 0; rc == 0 && i < n; i++) {
         rc = add_items(db, &sp[i], &t);
         if (rc == 0)
-            rc = add_outcomes(db, &sp[i], grades, &t);
+            rc = add_outcomes(db, &sp[i], run, grades, &t);
     }
     if (rc == 0)
         rc = totals_in_flight(db, run, &t.in_flight, e);
@@ -218,14 +235,14 @@ static int add_epoch(struct db *db, int64_t line, int64_t epoch, uint32_t outlet
                      int64_t to, struct box_content *b)
 {
     struct stmt *s = db_q(
-        db, "SELECT s.run, i.grade, o.reason = 1 AND o.outlet = i.outlet AND i.outlet_why IN "
-            "(?6, ?7), count(*), coalesce(sum(i.net_mg), 0), max(o.reason) FROM outcome o JOIN "
+        db, "SELECT s.run, " GRADE_OF("s.run", "?8") ", " AS_PLANNED("?6", "?7", "?8") ", "
+            "count(*), coalesce(sum(i.net_mg), 0), max(o.reason), max(i.outlet_why = ?8) FROM outcome o JOIN "
             "segment s ON s.id = (SELECT max(id) FROM segment WHERE line = ?1 AND epoch = ?2 AND "
             "first_seq <= o.seq) LEFT JOIN item i ON i.id = (s.id << 32 | o.seq) "
             "WHERE o.id > ?3 AND o.id <= ?4 AND o.outlet = ?5 GROUP BY 1, 2, 3 ORDER BY 4 DESC");
     int rc;
     q_int(q_int(q_int(q_int(s, 1, line), 2, epoch), 3, from), 4, to);
-    q_int(q_int(q_int(s, 5, outlet), 6, WHY_PLANNED), 7, WHY_RECOVERED);
+    q_int(q_int(q_int(q_int(s, 5, outlet), 6, WHY_PLANNED), 7, WHY_RECOVERED), 8, WHY_TABLE_MODE);
     while ((rc = q_step(s)) == 1) {
         uint32_t run = (uint32_t)q_col(s, 0), grade = (uint32_t)q_col(s, 1);
         if (q_is_null(s, 1)) {
@@ -241,8 +258,10 @@ static int add_epoch(struct db *db, int64_t line, int64_t epoch, uint32_t outlet
         struct run_sum *sum = good ? &b->good : &b->other;
         sum->pieces += q_col(s, 3);
         sum->mg += q_col(s, 4);
-        if (!good)
+        if (!good) {
             b->other_reason = (uint16_t)q_col(s, 5);
+            b->unrouted |= q_col(s, 2) && q_col(s, 6) && !grade;
+        }
     }
     q_done(s);
     return rc;

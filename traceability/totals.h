@@ -1,11 +1,13 @@
 /* What a run's items and outcomes add up to. Readers of rows only. Where an item ended is what the
  * outcome ring says (MAILBOX): an item that went where its grade was planned to go is of that
  * grade; what the default or an overflow outlet got is rework; an item without an outcome is
- * unknown. */
+ * unknown. What the PLC's own table sorted is of the one grade that its outlet belongs to in the run
+ * (run.started: routes), or rework. */
 #pragma once
 #include "base/db.h"
 #include "base/err.h"
 #include "traceability/rule.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct run_sum {
@@ -13,6 +15,8 @@ struct run_sum {
 };
 struct totals {
     struct run_sum items, unknown, grade[RULE_GRADES_MAX + 1]; /* grade[0]: rework */
+    int64_t by_table;        /* items that the PLC's own table sorted */
+    struct run_sum unrouted; /* of them, what is rework since its outlet is not that of one grade */
     int64_t no_weight;   /* items without a usable weight, counted with 0 mg */
     int64_t in_flight;   /* of the newest 1024 items, those without an outcome */
     struct run_sum late; /* items that came after the run had been closed */
@@ -29,6 +33,7 @@ struct box_content {
     uint32_t run, grade;   /* of `good` */
     int64_t unknown;       /* outcomes without an item, and outcomes that are known to be missing */
     uint16_t other_reason; /* outcome reason of one of `other` */
+    bool unrouted;         /* one of `other` by the PLC's table, at an outlet that is not of one grade */
 };
 int totals_box(struct db *db, const char *line, uint32_t outlet, int64_t from, int64_t to,
                struct box_content *ret, struct err *e);

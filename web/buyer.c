@@ -42,6 +42,7 @@ static const struct {
     {"weight", N_("weight of each piece")},
     {"length", N_("length")},
     {"manual", N_("eye and hand")},
+    {"machine", N_("the sorting machine's own settings")},
 };
 
 /* ---- small pieces ---- */

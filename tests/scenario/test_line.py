@@ -271,6 +271,12 @@ def test_table(belt):
     assert len(items) == len(outs) == 100
     assert {i["outlet"] for i in items} == {0} and belt.log("slot") == []
     assert belt.line()["table_mode"]
+    closed = belt.hands.call("run.stop", run=belt.line()["run"])           # each counts to its outlet's grade
+    fates = belt.log("outcome")
+    assert closed["state"] == "closed" and all(o["reason"] == DECIDED for o in fates)
+    for grade, outlet in enumerate((DEFAULT, 1, 2, 3, 4)):
+        assert closed["outs"][grade]["pieces"] == sum(o["outlet"] == outlet for o in fates), closed
+    assert sum(o["pieces"] > 0 for o in closed["outs"][1:]) >= 3
 
 
 def test_feedstop(belt):
