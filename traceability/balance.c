@@ -1,6 +1,6 @@
 /* Mass balance of a run (contract: run_balance in lot.h). Any database handle; changes nothing.
- * in = grades + rework + unknown outcome + trimmings + loss + unexplained. In is what static scales
- * showed at intake; grades and rework are sums of the line's own readings, and so carry its error.
+ * in = grades + rework + unknown outcome + trimmings + returned + loss + unexplained. In is what static
+ * scales showed at intake; what was not sorted goes back to its lot over a scale (run.back); grades and rework are sums of the line's own readings, and so carry its error.
  * Trimmings and soil count when they are weighed (run.waste). A belt cannot tell a loss from a
  * theft: what is missing stands as unexplained. "late": items that came after the run had been
  * closed. */
@@ -42,16 +42,6 @@ static json_t *grade_lines(struct db *db, const struct run_row *r, const struct 
     return a;
 }
 
-/* Trimmings and soil that were weighed off the run's line. */
-static int64_t waste_of(struct db *db, const struct run_row *r)
-{
-    struct stmt *s = db_q(db, "SELECT coalesce(sum(net_mg), 0) FROM weighing WHERE run = ?1 AND "
-                              "voided_seq IS NULL");
-    int64_t mg = q_step(q_text(s, 1, r->id)) == 1 ? q_col(s, 0) : 0;
-    q_done(s);
-    return mg;
-}
-
 /* Hand-sorted tasks on the run's input lots are no part of it: their crates were drawn before. */
 int run_balance(struct db *db, const char *run_id, json_t **ret, struct err *e)
 {
@@ -62,19 +52,23 @@ int run_balance(struct db *db, const char *run_id, json_t **ret, struct err *e)
         rc = r.closed_ms ? totals_told(db, r.run, &t, e) : totals_run(db, r.run, &t, e);
     if (rc < 0)
         return rc;
-    int64_t graded = 0, waste = waste_of(db, &r);
+    int64_t graded = 0, waste, returned;
+    if ((rc = run_waste_mg(db, r.id, &waste, e)) < 0 ||
+        (rc = run_returned_mg(db, &r, &returned, e)) < 0)
+        return rc;
     for (uint32_t g = 1; g <= RULE_GRADES_MAX; g++)
         graded += t.grade[g].mg;
-    int64_t unexplained = r.in_mg - graded - t.grade[0].mg - t.unknown.mg - t.late.mg - waste;
+    int64_t unexplained = r.in_mg - graded - t.grade[0].mg - t.unknown.mg - t.late.mg - waste -
+                          returned;
     json_t *o = json_pack("{s:s,s:I,s:s,s:s,s:I,s:o,s:I}", "id", r.id, "run", (json_int_t)r.run,
                           "line", r.line, "state", r.state, "in_mg", (json_int_t)r.in_mg, "grades",
                           grade_lines(db, &r, &t), "graded_mg", (json_int_t)graded);
     json_t *rest =
-        json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "rework",
+        json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "rework",
                   line_of(t.grade[0].mg, t.grade[0].pieces, r.in_mg), "unknown",
                   line_of(t.unknown.mg, t.unknown.pieces, r.in_mg), "late",
                   line_of(t.late.mg, t.late.pieces, r.in_mg), "trimmings",
-                  line_of(waste, -1, r.in_mg), "loss", line_of(0, -1, r.in_mg), "unexplained",
+                  line_of(waste, -1, r.in_mg), "returned", line_of(returned, -1, r.in_mg), "loss", line_of(0, -1, r.in_mg), "unexplained",
                   line_of(unexplained, -1, r.in_mg), "items", (json_int_t)t.items.pieces,
                   "no_weight", (json_int_t)t.no_weight, "in_flight", (json_int_t)t.in_flight);
     if (o && rest)

@@ -3,6 +3,7 @@
  * 1. A void is an event of its own that names the weighing; the weighing's event stays as it is.
  * 2. Whether something rests on the weighing already is asked of its purpose (purposes.def). */
 #include "traceability/correct.h"
+#include "traceability/run.h"
 #include "traceability/step.h"
 #include "traceability/weighing.h"
 #include <string.h>
@@ -18,7 +19,11 @@ int correct_may(enum role role, int64_t age_ms, struct err *e)
 static int append_void(struct command_context *c, const struct weighing_row *r, json_t *body,
                        const char *reason, struct err *e)
 {
+    char back[21]; /* the run of a return; body is taken over */
+    snprintf(back, sizeof back, "%s", json_text_or(body, "run", ""));
     int rc = step_append(c, EVENT_WEIGHING_VOIDED, body, NULL, e);
+    if (rc == 0 && back[0])
+        rc = run_back_tell(c, back, e);
     if (rc < 0 || strcmp(r->purpose, "box"))
         return rc;
     return step_append(c, EVENT_BOX_VOIDED,

@@ -223,7 +223,9 @@ static int run_closed(struct epcis *x, const struct event *ev)
                  json_int_or(json_object_get(ev->body, "items"), "pieces", 0));
     step_set_int(o, "lotline:unknownMg",
                  json_int_or(json_object_get(ev->body, "unknown"), "mg", 0));
-    step_set_int(o, "lotline:lossMg", step_int(ev, "in_mg") - step_int(ev, "out_mg"));
+    step_set_int(o, "lotline:returnedMg", step_int(ev, "returned_mg"));
+    step_set_int(o, "lotline:lossMg",
+                 step_int(ev, "in_mg") - step_int(ev, "out_mg") - step_int(ev, "returned_mg"));
     return put(x, o);
 }
 

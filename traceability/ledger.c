@@ -267,6 +267,7 @@ int ledger_share_run(struct db *db, uint32_t run, const char *lot)
 {
     struct stmt *s =
         db_q(db, "SELECT s.farmer, sum(i.mg * s.ppm / 1000000) FROM run_input i "
-                 "JOIN lot_share s ON s.lot = i.lot WHERE i.run = ?1 GROUP BY s.farmer");
+                 "JOIN lot_share s ON s.lot = i.lot WHERE i.run = ?1 AND i.mg > 0 GROUP BY "
+                 "s.farmer");
     return share_from(db, q_int(s, 1, run), lot);
 }

@@ -62,7 +62,9 @@ static int close_run(struct command_context *c, const struct run_row *r, json_t 
         item_blocks(c->store, mono_now(), true, e); /* so that lot.graded names all its evidence */
     if (rc < 0 || (rc = totals_run(db, r->run, &t, e)) < 0)
         return rc;
-    int64_t out_mg = t.items.mg - t.unknown.mg;
+    int64_t returned, out_mg = t.items.mg - t.unknown.mg;
+    if ((rc = run_returned_mg(db, r, &returned, e)) < 0)
+        return rc;
     json_t *outs = closing_outs(db, r->run, &t);
     json_t *body = json_pack("{s:I,s:s,s:s,s:o,s:I,s:I,s:{s:I,s:I},s:{s:I,s:I},s:I}", "run",
                              (json_int_t)r->run, "id", r->id, "line", r->line, "outs", outs,
@@ -70,6 +72,8 @@ static int close_run(struct command_context *c, const struct run_row *r, json_t 
                              "pieces", (json_int_t)t.items.pieces, "mg", (json_int_t)t.items.mg,
                              "unknown", "pieces", (json_int_t)t.unknown.pieces, "mg",
                              (json_int_t)t.unknown.mg, "no_weight", (json_int_t)t.no_weight);
+    if (body && returned)
+        step_set_int(body, "returned_mg", returned);
     if (body && t.by_table)
         step_set_int(body, "by_table", t.by_table);
     if (body && t.unrouted.pieces)
@@ -77,7 +81,8 @@ static int close_run(struct command_context *c, const struct run_row *r, json_t 
                             json_pack("{s:I,s:I}", "pieces", (json_int_t)t.unrouted.pieces, "mg",
                                       (json_int_t)t.unrouted.mg));
     rc = step_append(c, EVENT_RUN_CLOSED, json_incref(body), NULL, e);
-    struct graded_sums sums = {"line", r->in_mg, out_mg, r->in_mg - out_mg};
+    int64_t in_mg = r->in_mg - returned;
+    struct graded_sums sums = {"line", in_mg, out_mg, in_mg - out_mg};
     if (rc == 0)
         rc = tell_grades(c, json_object_get(body, "outs"), &sums, e);
     if (rc == 0)

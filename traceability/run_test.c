@@ -343,6 +343,93 @@ static void routes_are_checked(void **state)
                 route(i == 0 ? 0 : i == 1 ? 5 : 1, i == 2 ? 17 : 1, 0));
 }
 
+/* lot.graded of the run's grade-1 lot, the newest: its balance. */
+static int64_t told(struct farm *m, const char *lot, const char *key)
+{
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "SELECT json_extract(CAST(body AS TEXT), '$.balance.%s') FROM event WHERE seq = "
+             "(SELECT graded_seq FROM lot WHERE lot = '%s')",
+             key, lot);
+    return fix_number(store_db(m->f.s), sql);
+}
+
+static int64_t on_hand(struct farm *m, const char *lot)
+{
+    char sql[128];
+    snprintf(sql, sizeof sql, "SELECT mg - drawn_mg FROM lot WHERE lot = '%s'", lot);
+    return fix_number(store_db(m->f.s), sql);
+}
+
+static void the_rest_goes_back_to_its_lot(void **state)
+{
+    struct farm *m = *state;
+    struct farm_run r;
+    char lot[IDENT_LOT_SIZE], other[IDENT_LOT_SIZE];
+    farm_lot(m, m->farmer1, 10000000, lot);   /* shed-1 */
+    farm_lot(m, m->farmer2, 5000000, other);  /* shed-2 */
+    farm_start_run(m, lot, NULL, &r);
+    for (int i = 0; i < 4; i++)
+        farm_item(m, r.run, 1, 1000000, 1, 1, 1);
+    json_decref(farm_weigh(m, "run.back", 1000000, "{s:s,s:s}", "run", r.id, "lot", lot)); /* shed-3, before it is stopped */
+    farm_ok(m, "run.stop", "{s:s}", "run", r.id);
+    assert_int_equal(told(m, r.grade[1], "in_mg"), 9000000);
+    assert_int_equal(told(m, r.grade[1], "loss_mg"), 5000000);
+    farm_weigh_no(m, ERR_STATE, "did not go into run", "run.back", 1000000, "{s:s,s:s}", "run", r.id, "lot", other);
+    farm_weigh_no(m, ERR_STATE, "only 5.000 kg", "run.back", 6000000, "{s:s,s:s}", "run", r.id, "lot", lot);
+    farm_weigh_no(m, ERR_NOT_FOUND, "no run", "run.back", 1000000, "{s:s,s:s}", "run", "R261124-A0015", "lot", lot);
+    json_t *a = farm_weigh(m, "run.back", 4900000, "{s:s,s:s}", "run", r.id, "lot", lot); /* shed-7, afterwards */
+    assert_string_equal(json_text_or(a, "lot", ""), lot);
+    json_decref(a);
+    assert_int_equal(on_hand(m, lot), 5900000);
+    assert_int_equal(told(m, r.grade[1], "in_mg"), 4100000);
+    assert_int_equal(told(m, r.grade[1], "out_mg"), 4000000);
+    assert_int_equal(told(m, r.grade[1], "loss_mg"), 100000);
+    a = balance(m, r.id);
+    assert_int_equal(json_int_or(a, "in_mg", 0), 10000000);
+    assert_int_equal(line_mg(a, "returned"), 5900000);
+    assert_int_equal(line_mg(a, "trimmings"), 0);
+    assert_int_equal(line_mg(a, "unexplained"), 100000);
+    json_decref(a);
+    farm_ok(m, "weighing.void", "{s:s,s:s}", "weighing", "shed-7", "reason", "another crate");
+    assert_int_equal(on_hand(m, lot), 1000000);
+    assert_int_equal(told(m, r.grade[1], "loss_mg"), 5000000);
+    json_decref(farm_weigh(m, "run.back", 5000000, "{s:s,s:s}", "run", r.id, "lot", lot)); /* shed-8 */
+    assert_int_equal(told(m, r.grade[1], "loss_mg"), 0);
+    farm_rebuilds(m);
+    fix_begin(&m->f);
+    farm_start_run(m, lot, NULL, &r); /* it is stock again */
+    farm_no(m, ERR_STATE, "drawn on already", "weighing.void", "{s:s,s:s}", "weighing", "shed-8", "reason", "late");
+    a = balance(m, r.id);
+    assert_int_equal(json_int_or(a, "in_mg", 0), 6000000);
+    json_decref(a);
+    farm_rebuilds(m);
+}
+
+/* A lot that was never put on the belt has no part in what came out. */
+static void shares_follow_what_went_back(void **state)
+{
+    struct farm *m = *state;
+    struct farm_run r;
+    char one[IDENT_LOT_SIZE], two[IDENT_LOT_SIZE], sql[256];
+    farm_lot(m, m->farmer1, 4000000, one);
+    farm_lot(m, m->farmer2, 4000000, two);
+    farm_start_run(m, one, two, &r);
+    for (int i = 0; i < 4; i++)
+        farm_item(m, r.run, 1, 1000000, 1, 1, 1);
+    farm_ok(m, "run.stop", "{s:s}", "run", r.id);
+    json_decref(farm_weigh(m, "run.back", 4000000, "{s:s,s:s}", "run", r.id, "lot", two));
+    snprintf(sql, sizeof sql, "SELECT count(*) * 10000000 + sum(ppm) FROM lot_share WHERE lot = '%s'", r.grade[1]);
+    assert_int_equal(fix_number(store_db(m->f.s), sql), 11000000);
+    snprintf(sql, sizeof sql, "SELECT mg FROM edge WHERE src = '%s' AND dst = '%s'", one, r.grade[1]);
+    assert_int_equal(fix_number(store_db(m->f.s), sql), 4000000);
+    snprintf(sql, sizeof sql, "SELECT mg FROM edge WHERE src = '%s' AND dst = '%s'", two, r.grade[1]);
+    assert_int_equal(fix_number(store_db(m->f.s), sql), 0);
+    assert_int_equal(told(m, r.grade[1], "loss_mg"), 0);
+    farm_weigh_no(m, ERR_STATE, "only 0.000 kg", "run.back", 100000, "{s:s,s:s}", "run", r.id, "lot", two);
+    farm_rebuilds(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +439,7 @@ int main(void)
         FARM_TEST(edges_and_shares_add_up),   FARM_TEST(waste_and_late_items_have_their_lines),
         FARM_TEST(calibration_is_shown),      FARM_TEST(the_plcs_table_counts_by_outlet),
         FARM_TEST(a_box_of_the_plcs_table_is_packed), FARM_TEST(routes_are_checked),
+        FARM_TEST(the_rest_goes_back_to_its_lot), FARM_TEST(shares_follow_what_went_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

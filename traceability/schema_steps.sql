@@ -191,6 +191,7 @@ CREATE TABLE run(
 ) STRICT;
 CREATE UNIQUE INDEX run_on ON run(line) WHERE state <> 'closed';
 
+-- mg: what the lot gave, less what was weighed back to it.
 CREATE TABLE run_input(
   run INTEGER NOT NULL,
   lot TEXT NOT NULL,

@@ -20,6 +20,18 @@ int waste_check(struct command_context *c, const struct weighing *w, json_t *bod
     return 0;
 }
 
+int run_waste_mg(struct db *db, const char *id, int64_t *ret, struct err *e)
+{
+    struct stmt *s = db_q(db, "SELECT coalesce(sum(net_mg), 0) FROM weighing WHERE run = ?1 AND "
+                              "purpose = 'run.waste' AND voided_seq IS NULL");
+    int rc = q_one(q_text(s, 1, id));
+    if (rc < 0)
+        return err_set(e, rc, "the waste of run %s cannot be read", id);
+    *ret = q_col(s, 0);
+    q_done(s);
+    return 0;
+}
+
 int waste_may_void(struct command_context *c, const struct weighing_row *r, bool manager,
                    json_t *body, struct err *e)
 {

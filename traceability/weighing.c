@@ -183,7 +183,7 @@ int command_weighing_record(struct command_context *c, const json_t *args, json_
     struct weighing w = {0};
     const struct purpose *p = purpose_of(json_text_or(args, "purpose", ""));
     if (!p)
-        return err_set(e, ERR_RANGE, "purpose is intake, hand.out, hand.back, box, run.waste or check");
+        return err_set(e, ERR_RANGE, "purpose is intake, hand.out, hand.back, box, run.waste, run.back or check");
     int rc = read_keys(args, p, e);
     if (rc < 0 || (rc = read_weighing(c, args, &w, e)) < 0)
         return rc;

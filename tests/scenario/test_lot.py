@@ -212,6 +212,39 @@ def test_rebuild(day, tmp_path):
     assert r.returncode == 4 and "lot" in r.stdout + r.stderr
 
 
+def test_the_rest_of_a_stopped_run_goes_back(shed_of):
+    """Stopped early: what is left is weighed back to its lot, on the CLI; mass adds up and it is stock again."""
+    s = shed_of()
+    s.start_sim([sorter("s1", rate=50), "scale:name=w1,port=0,unit=1,settle-ms=50"])
+    s.write_config(lines=[s.line_config("s1")], **s.quick_scale())
+    s.start_daemon()
+    h = Hands(s).prepare()
+    h.check_scale()
+    lot = h.intake(h.farmers[0], [8000000])
+    run = h.run([lot])
+    belt = Belt(h, "s1")
+    belt.pass_through(40)
+    closed = h.call("run.stop", run=run["id"])
+    out = sum(o["mg"] for o in closed["outs"])
+    rest = (8000000 - out) // E_MG * E_MG
+    h.ready(rest)
+    code, text = s.lotline("weigh", "--station", "st1", "run.back", f"run={run['id']}", "lot=E261124-A0015")
+    assert code == 1 and "E261124-A0015" in text, text
+    code, doc = s.lotline("weigh", "--station", "st1", "run.back", f"run={run['id']}", f"lot={lot}")
+    assert code == 0 and doc["lot"] == lot and doc["net_mg"] == rest, doc
+    h.unload()
+    assert s.lotline("lot", "show", lot)[1]["on_hand_mg"] == rest
+    balance = s.lotline("balance", run["id"])[1]
+    assert balance["returned"]["mg"] == rest and balance["unexplained"]["mg"] == 8000000 - out - rest
+    with h.shed.control() as c:
+        c.call("run.start", line="s1", lots=[lot], ruleset="lu", product="dangshen-lu")
+    code, text = s.lotline("store", "rebuild", "--check")
+    assert code == 0, text
+    s.stop()
+    code, text = s.lotline("log", "verify")
+    assert code == 0, text
+
+
 # ---- EPCIS
 
 def schema():
