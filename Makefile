@@ -121,6 +121,7 @@ demo: packages-demo ## a shed at work; T=20 seconds, RUN=dir, RATE=, SEED=, BROK
 check: packages-check ## build, unit tests of every folder, then pytest: all that must hold
 	@$(MAKE) --no-print-directory -s -j2 all mo tests
 	@$(MAKE) --no-print-directory -s test-unit
+	@$(MAKE) --no-print-directory -s check-small
 	@$(MAKE) --no-print-directory -s test-py
 
 tests: $(TESTS) ## build the unit tests
@@ -140,4 +141,5 @@ check-kill: packages-check ## kill -9 of lotlined in every window; N=60
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 include tests/simulation/sim.mk
+include tests/simulation/crash.mk
 -include $(DEPS)

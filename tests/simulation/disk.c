@@ -41,6 +41,7 @@ static struct {
 } disk;
 
 bool disk_lies;
+void (*disk_watch)(uint64_t op);
 
 /* ---- chance: splitmix64 ---- */
 
@@ -355,6 +356,11 @@ void disk_format(uint64_t seed)
     sqlite3_randomness(0, NULL); /* SQLite asks for a new seed of its own */
 }
 
+void disk_chance(uint64_t seed)
+{
+    disk.chance = seed;
+}
+
 void disk_count_opens(int by)
 {
     disk.opens += by;
@@ -397,6 +403,8 @@ int disk_may(enum disk_act act)
                                   [DISK_SYNC] = SQLITE_IOERR_FSYNC,
                                   [DISK_DELETE] = SQLITE_IOERR_DELETE};
     disk.ops++;
+    if (disk_watch && !disk.dead)
+        disk_watch(disk.ops);
     if (disk.die_at && disk.ops >= disk.die_at)
         disk.dead = true;
     if (disk.dead)

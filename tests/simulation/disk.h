@@ -17,7 +17,9 @@ void disk_format(uint64_t seed); /* an empty, healthy disk; all connections must
 void disk_die_at(uint64_t k);
 void disk_die(void); /* now */
 bool disk_dead(void);
-uint64_t disk_ops(void); /* writes, truncates, syncs and deletes since disk_format */
+uint64_t disk_ops(void);                /* writes, truncates, syncs and deletes since disk_format */
+extern void (*disk_watch)(uint64_t op); /* called before the op-th of them, on a living disk */
+void disk_chance(uint64_t seed);        /* another fate of what is not synced from now on */
 
 /* After every connection of the dead process is closed. cut false: the process died, the kernel
  * keeps what it had taken. cut true: the power went: what was not synced is kept, dropped, torn,
