@@ -28,7 +28,7 @@ int box_get(struct db *db, const char *id, struct box_row *ret, struct err *e)
     struct stmt *s = db_q(
         db,
         "SELECT box, lot, state, weighing, seal, nonce, net_mg, drawn_mg, packed_ms, event_seq, "
-        "coalesce(items_mg, 0), coalesce(pieces, -1), coalesce(unknown, 0) FROM unit "
+        "coalesce(items_mg, -1), coalesce(pieces, -1), coalesce(unknown, -1) FROM unit "
         "WHERE box = ?1 OR seal = ?1");
     int rc = q_one(q_text(s, 1, id));
     if (rc < 0)

@@ -52,6 +52,28 @@ static void nobody_is_named(void **state)
     json_decref(again);
 }
 
+/* A packing tells pieces only where somebody counted them. */
+static void what_nobody_counted_is_not_told(void **state)
+{
+    struct farm *m = *state;
+    struct farm_demo d;
+    farm_demo(m, &d);
+    const char *lots[] = {d.run.grade[1], d.hand1};
+    for (size_t i = 0; i < 2; i++) {
+        json_t *o = export(m, lots[i]), *v;
+        const json_t *list = json_object_get(json_object_get(o, "epcisBody"), "eventList");
+        size_t k, packed = 0;
+        json_array_foreach(list, k, v)
+            if (!strcmp(json_text_or(v, "bizStep", ""), "packing")) {
+                packed++;
+                assert_int_equal(json_object_get(v, "lotline:pieces") != NULL, i == 0);
+                assert_int_equal(json_object_get(v, "lotline:itemsMg") != NULL, i == 0);
+            }
+        assert_int_equal(packed, 1);
+        json_decref(o);
+    }
+}
+
 static void what_was_voided_is_declared(void **state)
 {
     struct farm *m = *state;
@@ -87,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FARM_TEST(a_lot_is_told_with_its_sources),
         FARM_TEST(nobody_is_named),
+        FARM_TEST(what_nobody_counted_is_not_told),
         FARM_TEST(what_was_voided_is_declared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,16 +22,22 @@ static const char *shown_state(struct stmt *s, int recalled, int held, int state
     return q_col(s, held) ? "held" : q_str(s, state);
 }
 
+/* What nobody counted is null. */
+static json_t *counted(int64_t n)
+{
+    return n < 0 ? json_null() : json_integer(n);
+}
+
 /* Invariant 1. */
 static json_t *list_row(struct stmt *s)
 {
     int64_t on_hand = q_col(s, 6) - q_col(s, 7);
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s*,s:I,s:I,s:I,s:I,s:I,s:I}", "id", q_str(s, 0),
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s*,s:I,s:I,s:I,s:o,s:I,s:I}", "id", q_str(s, 0),
                      "kind", q_str(s, 1), "state", shown_state(s, 10, 11, 2), "product",
                      q_str(s, 3), "name_zh", q_str(s, 4), "name_en", q_str(s, 5), "grade",
                      q_is_null(s, 9) ? NULL : q_str(s, 9), "mg", (json_int_t)q_col(s, 6),
                      "on_hand_mg", (json_int_t)(on_hand > 0 ? on_hand : 0), "packed_net_mg",
-                     (json_int_t)q_col(s, 8), "pieces", (json_int_t)q_col(s, 12), "opened_ms",
+                     (json_int_t)q_col(s, 8), "pieces", counted(q_col(s, 12)), "opened_ms",
                      (json_int_t)q_col(s, 13), "farms", (json_int_t)q_col(s, 14));
 }
 
@@ -43,7 +49,7 @@ int lot_list(struct db *db, int64_t limit, json_t **ret, struct err *e)
         "e.dst FROM held JOIN edge e ON e.src = held.lot) "
         "SELECT l.lot, l.kind, l.state, l.product, coalesce(p.name_zh, ''), coalesce(p.name_en, "
         "''), l.mg, l.drawn_mg, l.net_mg, l.grade_code, l.recalled, l.lot IN (SELECT lot FROM "
-        "held), coalesce(l.pieces, 0), l.opened_ms, (SELECT count(*) FROM lot_share s WHERE s.lot "
+        "held), coalesce(l.pieces, -1), l.opened_ms, (SELECT count(*) FROM lot_share s WHERE s.lot "
         "= l.lot) FROM lot l LEFT JOIN product p ON p.product = l.product "
         "ORDER BY l.opened_seq DESC, l.lot LIMIT ?1");
     json_t *a = json_array();
@@ -191,7 +197,7 @@ static json_t *head_row(struct db *db, const struct ledger_lot *l)
         "up.lot) SELECT l.lot, l.kind, l.state, l.product, coalesce(p.name_zh, ''), "
         "coalesce(p.name_en, ''), l.mg, l.drawn_mg, l.net_mg, l.grade_code, l.recalled, EXISTS("
         "SELECT 1 FROM hold h WHERE h.released_ms IS NULL AND h.lot IN (SELECT lot FROM up)), "
-        "coalesce(l.pieces, 0), l.opened_ms, (SELECT count(*) FROM lot_share s WHERE s.lot = "
+        "coalesce(l.pieces, -1), l.opened_ms, (SELECT count(*) FROM lot_share s WHERE s.lot = "
         "l.lot) FROM lot l LEFT JOIN product p ON p.product = l.product WHERE l.lot = ?1");
     json_t *o = q_step(q_text(s, 1, l->lot)) == 1 ? list_row(s) : NULL;
     q_done(s);
@@ -265,10 +271,10 @@ static int show_box(struct db *db, const char *id, json_t **ret, struct err *e)
     if (rc < 0 || (rc = show_lot(db, b.lot, &lot, e)) < 0)
         return rc;
     return step_answer(ret,
-                       json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:I,s:o}", "id", b.box,
+                       json_pack("{s:s,s:s,s:s,s:I,s:o,s:o,s:o,s:I,s:s,s:s,s:I,s:o}", "id", b.box,
                                  "kind", "box", "state", b.state, "net_mg", (json_int_t)b.net_mg,
-                                 "items_mg", (json_int_t)b.items_mg, "pieces", (json_int_t)b.pieces,
-                                 "unknown", (json_int_t)b.unknown, "packed_ms",
+                                 "items_mg", counted(b.items_mg), "pieces", counted(b.pieces),
+                                 "unknown", counted(b.unknown), "packed_ms",
                                  (json_int_t)b.packed_ms, "seal", b.seal, "weighing", b.weighing,
                                  "event_seq", (json_int_t)b.event_seq, "lot", lot),
                        e);

@@ -80,11 +80,35 @@ static void buyers_see_all_but_names(void **state)
     json_decref(o);
 }
 
+/* What nobody counted is no number: neither -1 nor 0. */
+static void hand_sorted_goods_have_no_pieces(void **state)
+{
+    static const char *const keys[] = {"pieces", "items_mg", "unknown"};
+    struct farm *m = *state;
+    struct farm_demo d;
+    farm_demo(m, &d);
+    json_t *hand = ask(m, lot_show, d.hand_box), *belt = ask(m, lot_show, d.box),
+           *page = ask(m, lot_public, d.hand_box), *lot = ask(m, lot_show, d.hand1);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(json_is_null(json_object_get(hand, keys[i])));
+        assert_true(json_is_integer(json_object_get(belt, keys[i])));
+    }
+    assert_int_equal(json_int_or(belt, "pieces", 0), 200);
+    assert_true(json_is_null(json_object_get(page, "pieces")));
+    assert_true(json_is_null(json_object_get(lot, "pieces")));
+    assert_null(json_object_get(json_array_get(json_object_get(lot, "boxes"), 0), "pieces"));
+    json_decref(hand);
+    json_decref(belt);
+    json_decref(page);
+    json_decref(lot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FARM_TEST(two_farmers_become_sealed_boxes),
         FARM_TEST(buyers_see_all_but_names),
+        FARM_TEST(hand_sorted_goods_have_no_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
