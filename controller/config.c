@@ -38,13 +38,19 @@ static const struct conf_row top_rows[] = {
     {"buyers", CONF_NODE, AT(top, buyers), 0, 0, "", NULL, "", "Market buyers that get a stream each."},
 };
 
-#define ENDPOINT_ROWS(type)                                                                             \
-    {"host", CONF_TEXT, AT(type, at.host), 0, 0, "", NULL, "", "Numeric IPv4 address."},                \
-    {"port", CONF_INT, AT(type, at.port), 1, 65535, "502", NULL, "", "TCP port."},                      \
-    {"serial", CONF_TEXT, AT(type, at.serial), 0, 0, "", NULL, "", "Serial port instead of host, by /dev/serial/by-id."}, \
-    {"baud", CONF_INT, AT(type, at.baud), 1200, 921600, "9600", NULL, "Bd", "Speed of the serial port."}, \
-    {"parity", CONF_ENUM, AT(type, at.parity), 0, 0, "none", "none|even|odd", "", "Parity of the serial port."}, \
-    {"stop_bits", CONF_INT, AT(type, at.stop_bits), 1, 2, "1", NULL, "", "Stop bits of the serial port."}
+/* clang-format off: a row is a row */
+#define ENDPOINT_ROWS(type) \
+    {"host", CONF_TEXT, AT(type, at.host), 0, 0, "", NULL, "", "Numeric IPv4 address."}, \
+    {"port", CONF_INT, AT(type, at.port), 1, 65535, "502", NULL, "", "TCP port."}, \
+    {"serial", CONF_TEXT, AT(type, at.serial), 0, 0, "", NULL, "", \
+     "Serial port instead of host, by /dev/serial/by-id."}, \
+    {"baud", CONF_INT, AT(type, at.baud), 1200, 921600, "9600", NULL, "Bd", \
+     "Speed of the serial port."}, \
+    {"parity", CONF_ENUM, AT(type, at.parity), 0, 0, "none", "none|even|odd", "", \
+     "Parity of the serial port."}, \
+    {"stop_bits", CONF_INT, AT(type, at.stop_bits), 1, 2, "1", NULL, "", \
+     "Stop bits of the serial port."}
+/* clang-format on */
 
 struct line_part {
     struct config_line l;
