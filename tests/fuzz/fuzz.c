@@ -1,0 +1,36 @@
+/* Between libFuzzer (or replay.c) and a target: setup once, the limit on time. */
+#include "tests/fuzz/fuzz.h"
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+static int64_t cpu_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    signal(SIGPIPE, SIG_IGN);
+    fuzz_setup();
+    return 0;
+}
+
+/* A page fault storm of a busy machine is no finding: what is slow once must be slow again. */
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+    int64_t took = 0;
+    for (int i = 0; i < 3; i++) {
+        int64_t began = cpu_ms();
+        fuzz_one(p, n);
+        took = cpu_ms() - began;
+        if (took <= FUZZ_SLOW_MS)
+            return 0;
+    }
+    fprintf(stderr, "slow: %lld ms for %zu bytes\n", (long long)took, n);
+    abort();
+}

@@ -1,0 +1,70 @@
+/* Device maps: any text as a map file; what is accepted is planned, described and decodes anything. */
+#include "plc-maps/map_parts.h"
+#include "plc-maps/maplist.h"
+#include "plc-maps/plan.h"
+#include "tests/fuzz/fuzz.h"
+
+void fuzz_setup(void)
+{
+}
+
+static void line(void *ctx, const char *text)
+{
+    *(size_t *)ctx += strlen(text);
+}
+
+static void count(void *ctx, const struct err *e)
+{
+    assert(e->code < 0);
+    ++*(unsigned *)ctx;
+}
+
+static void check_plan(const struct map *m)
+{
+    const struct map_request *plan;
+    const struct map_link *k = map_link(m);
+    size_t n = map_plan(m, &plan), words = map_image_words(m);
+    for (size_t i = 0; i < n; i++) {
+        assert(plan[i].n >= 1 && plan[i].n <= k->max_read && plan[i].at + plan[i].n <= words);
+        assert(plan[i].fc == 3 || (plan[i].fc == 4 && k->fc4));
+        assert(plan[i].addr + plan[i].n <= 0x10000);
+    }
+}
+
+static void decode(const struct map *m)
+{
+    static uint16_t image[0x1000];
+    struct reading r;
+    struct measures v;
+    if (map_mailbox(m)) {
+        struct mb_item it = {.flags = MB_VALID | MB_STABLE, .weight = INT32_MAX, .unit = MB_UNIT_KG,
+                             .length = 0xFFFE, .aux1 = 0xFFFE, .aux2 = 0xFFFE};
+        map_item_measures(m, &it, 1, &v);
+        return;
+    }
+    size_t n = map_image_words(m);
+    assert(n <= sizeof image / sizeof *image);
+    for (size_t i = 0; i < n; i++)
+        image[i] = (uint16_t)(i * 0x9e37);
+    map_decode(m, image, &r);
+}
+
+void fuzz_one(const uint8_t *p, size_t n)
+{
+    struct map *m = NULL;
+    struct err e = {0};
+    unsigned told = 0, errors = 0;
+    size_t written = 0;
+    char text[256];
+    int rc = map_build("fuzz.yaml", NULL, (const char *)p, n, count, &told, &m, &errors, &e);
+    assert(told == errors && (rc == 0) == (m != NULL) && (rc == 0) == (errors == 0));
+    if (rc)
+        return;
+    map_describe(m, line, &written);
+    map_summary(m, text, sizeof text);
+    map_cost(m, 0);
+    map_cost(m, 9600);
+    check_plan(m);
+    decode(m);
+    map_free(m);
+}
