@@ -58,6 +58,23 @@ static json_t *fills(const struct line_status *s, const struct daemon_line *l)
     return a;
 }
 
+/* Which grade goes to which outlets in the open run, in overflow order; empty without one. */
+static json_t *routes(const struct plan *p)
+{
+    json_t *a = json_array(), *all = planner_routes(p), *r;
+    size_t i;
+    json_array_foreach(all, i, r)
+    {
+        uint16_t g = (uint16_t)json_int_or(r, "grade", 0);
+        json_array_append_new(a, json_pack("{s:s,s:s,s:s,s:O}", "code", ruleset_grade_code(p->rules, g), "zh",
+                                           ruleset_grade_name(p->rules, g, "zh"), "en",
+                                           ruleset_grade_name(p->rules, g, "en"), "outlets",
+                                           json_object_get(r, "outlets")));
+    }
+    json_decref(all);
+    return a;
+}
+
 static json_t *line_json(const struct daemon_line *l, struct mono now)
 {
     struct line_status s;
@@ -70,14 +87,14 @@ static json_t *line_json(const struct daemon_line *l, struct mono now)
         "oldest_seq", (json_int_t)s.oldest_seq, "out_head", (json_int_t)s.out_head, "plc_state",
         (int)s.plc_state, "fault", (int)s.fault);
     json_t *more = json_pack(
-        "{s:I,s:I,s:s,s:b,s:b,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "run", (json_int_t)s.run,
+        "{s:I,s:I,s:s,s:b,s:b,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "run", (json_int_t)s.run,
         "rule", (json_int_t)s.rule, "crop", crop_id(l->cfg->crop), "feed_stop_wanted", s.feed_stop_wanted,
         "feed_stopped", (s.plc_state & MB_FEED_STOPPED) != 0, "late_plc", (int)s.late_count, "lost_plc",
         (int)s.lost_count, "default_outlet", (int)s.default_outlet, "late_host", (json_int_t)s.late_at_host,
         "items", (json_int_t)s.decided, "adopted", (json_int_t)s.adopted, "unreadable",
         (json_int_t)s.unreadable, "net_mg", (json_int_t)l->net_mg, "slot_p50_us", (json_int_t)s.slot_p50_us,
         "slot_p99_us", (json_int_t)s.slot_p99_us, "grades", counts(s.grade_items, CROP_GRADES_MAX + 1),
-        "outlets", fills(&s, l));
+        "outlets", fills(&s, l), "routes", routes(l->plan));
     json_object_update_new(o, more);
     uint64_t seq = atomic_load(&l->ack.seq), out = atomic_load(&l->ack.out);
     json_object_set_new(o, "ack_epoch", json_integer((json_int_t)(seq >> 32)));

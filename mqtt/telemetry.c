@@ -139,15 +139,27 @@ static void rollup(struct telemetry *t, const json_t *line, int64_t window_ms)
     json_decref(doc);
 }
 
+/* {grade: [outlet…]} of the open run. */
+static json_t *routes_of(const json_t *line)
+{
+    json_t *o = json_object();
+    size_t i;
+    const json_t *r;
+    json_array_foreach(json_object_get(line, "routes"), i, r)
+        json_object_set(o, json_text_or(r, "code", ""), json_object_get(r, "outlets"));
+    return o;
+}
+
 static void publish_line(struct telemetry *t, const json_t *line, const char *state)
 {
     struct topic_parts p = parts(t);
-    json_t *doc = json_pack("{s:s,s:s,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "state", state, "boot",
+    json_t *doc = json_pack("{s:s,s:s,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I}", "state", state, "boot",
                             clock_boot_id(), "plc", strcmp(state, "unknown") != 0, "quarantined",
                             json_is_true(json_object_get(line, "quarantined")), "age_ms",
                             json_int_or(line, "age_ms", -1), "epoch", json_int_or(line, "epoch", 0), "items",
                             json_int_or(line, "items", 0), "run", json_int_or(line, "run", 0), "late",
                             json_int_or(line, "late_plc", 0), "outlets", sum_of(json_object_get(line, "outlets"), "items"),
+                            "routes", routes_of(line),
                             "alarms", (json_int_t)json_array_size(json_object_get(t->status, "alarms")), "ts",
                             json_int_or(t->status, "at_ms", 0));
     p.line = json_text_or(line, "line", "");

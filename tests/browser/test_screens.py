@@ -260,6 +260,11 @@ def test_the_line_shows_its_rate_and_its_outlets(place, browser):
         assert browser.text(".state b") == "运行"
         assert browser.script("return document.querySelectorAll('.out').length") == 5
         assert browser.script("return document.querySelector('.one').className") == "card one", "no colour when all is well"
+        grades = "return [...document.querySelectorAll('.out .grade')].map(e => e.textContent)"
+        assert browser.script(grades) == ["一等", "二等", "三等", "等外", "–"], "which grade goes where"
+        browser.open(place.inside("/line?lang=en"))
+        browser.until("the outlets", "return document.querySelectorAll('.out .grade').length === 5")
+        assert browser.script(grades) == ["First grade", "Second grade", "Third grade", "Off grade", "–"]
         assert browser.log() == []
     finally:
         sim.do("s1", "pause")

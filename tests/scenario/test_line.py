@@ -86,6 +86,8 @@ def test_plain(belt):
     r = belt.exact(late=0, gaps=0)
     assert r["items_stored"] == r["items_plc"] == r["outcomes_stored"] == 200
     line = belt.line()
+    assert {r["code"]: r["outlets"] for r in line["routes"]} == {g: [o] for g, o in OUTLETS.items()}
+    assert line["routes"][0]["zh"] == "一等" and line["routes"][0]["en"] == "First grade"
     assert line["items"] == 200 and line["late_plc"] == 0 and line["run"] > 0
     sums = {o["outlet"]: o["items"] for o in line["outlets"]}
     assert sums == {k: sum(1 for e in belt.log("outcome") if e["outlet"] == k) for k in sums}

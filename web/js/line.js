@@ -126,7 +126,11 @@ function outletTile(l, o) {
   const full = o.capacity_mg > 0 ? Math.min(100, Math.round(o.fill_mg * 100 / o.capacity_mg)) : null;
   const e = make("div", "out" + (o.blocked ? " bad" : full !== null && full >= 90 ? " warn" : ""));
   const head = make("div", "", text("outlet", { outlet: o.outlet }) + (o.outlet === l.default_outlet ? " · " + text("default") : ""));
-  e.append(head, make("b", "", grams(o.fill_mg) + " kg"));
+  const lang = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
+  const grades = (l.routes || []).filter((g) => g.outlets.includes(o.outlet));
+  // An outlet that a grade only overflows to says so by the order of its grades: first its own.
+  grades.sort((a, b) => a.outlets.indexOf(o.outlet) - b.outlets.indexOf(o.outlet));
+  e.append(head, make("div", "grade", grades.map((g) => g[lang]).join(" · ") || "–"), make("b", "", grams(o.fill_mg) + " kg"));
   if (full !== null) {
     const bar = make("span", "bar");
     bar.append(barOf(full));
