@@ -24,3 +24,11 @@ small-crashvfs: $(sim_dir)/crashvfs
 	@N=2000 SEED=$(SEED) $(sim_dir)/crashvfs
 	@if N=40 LIES=1 $(sim_dir)/crashvfs >/dev/null 2>&1; then echo "crashvfs: a disk that lies goes unnoticed"; exit 1; fi
 tests: $(sim_dir)/crashvfs
+
+# ---- the same on a real file system
+POWERCUT_OBJ := $(patsubst %,$(B)/tests/simulation/%.o,powercut loopfs)
+$(sim_dir)/powercut: $(POWERCUT_OBJ) $(foreach f,$(crash_store),$(call archive,$(f)))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(POWERCUT_OBJ) -Wl,--start-group $(foreach f,$(crash_store),$(call archive,$(f))) \
+	  -Wl,--end-group $(foreach f,$(crash_store),$(libs_$(f))) -lcmocka
+DEPS += $(POWERCUT_OBJ:.o=.d)

@@ -13,3 +13,23 @@ endef
 $(eval $(call sim_rule,disk_test,disk_test $(DISK),base,-lcmocka))
 
 TESTS += $(sim_dir)/disk_test
+
+# ---- the simulated shed: the programs' own parts; clock, wires, socket and broker are the simulation's
+SHED_SIM := shed_sim host plant hands buyer $(DISK)
+shed_folders := controller mqtt sim plc-maps crops traceability base
+$(sim_dir)/shed_sim: $(patsubst %,$(B)/tests/simulation/%.o,$(SHED_SIM)) $(foreach f,$(shed_folders),$(call archive,$(f)))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(patsubst %,$(B)/tests/simulation/%.o,$(SHED_SIM)) -Wl,--start-group \
+	  $(foreach f,$(shed_folders),$(call archive,$(f))) -Wl,--end-group -Wl,--wrap=mono_now -Wl,--wrap=wall_now $(libs_base)
+DEPS += $(patsubst %,$(B)/tests/simulation/%.d,$(SHED_SIM))
+
+SEEDS ?= 100
+MINUTES ?= 10
+.PHONY: check-sim replay
+check-sim: packages-demo ## a shed under every trouble at once, in virtual time; SEEDS=100 MINUTES=10 FIRST=1
+	@$(MAKE) --no-print-directory -s -j2 $(sim_dir)/shed_sim
+	@$(sim_dir)/shed_sim --seeds $(SEEDS) --minutes $(MINUTES) --first $(or $(FIRST),1)
+
+replay: packages-demo ## one seed again, step by step: SEED=k
+	@$(MAKE) --no-print-directory -s -j2 $(sim_dir)/shed_sim
+	@$(sim_dir)/shed_sim --seeds 1 --first $(SEED) --minutes $(MINUTES) --twice 0 --verbose
