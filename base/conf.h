@@ -25,16 +25,18 @@ struct conf_row {
 
 /* Reads `map` into *out by the table (n rows). An unknown key names the nearest valid one; nothing
  * outside the table's fields is touched; on error *out is unspecified and must not be used. */
-int conf_read(const struct conf_row *rows, size_t n, const struct ydoc *doc, const struct ynode *map,
-              void *out, struct err *e);
+int conf_read(const struct conf_row *rows, size_t n, const struct ydoc *doc,
+              const struct ynode *map, void *out, struct err *e);
 /* An error at a node of the document. */
-int conf_error(struct err *e, int code, const struct ydoc *doc, const struct ynode *at, const char *fmt,
-               ...) __attribute__((format(printf, 5, 6)));
+int conf_error(struct err *e, int code, const struct ydoc *doc, const struct ynode *at,
+               const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* Scalar helpers with the same error style. */
 int conf_int(const struct ydoc *doc, const struct ynode *n, int64_t min, int64_t max, int64_t *ret,
              struct err *e);
-int conf_word(const struct ydoc *doc, const struct ynode *n, const char *words, int *ret, struct err *e);
+int conf_word(const struct ydoc *doc, const struct ynode *n, const char *words, int *ret,
+              struct err *e);
 /* The candidate nearest to `word` by edit distance, NULL when none is near. words: "a|b|c". */
 const char *conf_nearest(const char *word, const char *words, char *buf, size_t size);
 /* The reference page of one table as a man-page list (mdoc-free, plain text). */
-void conf_print(const struct conf_row *rows, size_t n, void (*line)(void *, const char *), void *ctx);
+void conf_print(const struct conf_row *rows, size_t n, void (*line)(void *, const char *),
+                void *ctx);

@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHA256_LEN 32
-#define ED25519_PUBLIC_LEN 32
-#define ED25519_SECRET_LEN 64
+#define SHA256_LEN            32
+#define ED25519_PUBLIC_LEN    32
+#define ED25519_SECRET_LEN    64
 #define ED25519_SIGNATURE_LEN 64
 
 int crypto_setup(void); /* once, before use; 0 or ERR_IO */

@@ -9,10 +9,11 @@
 struct db;
 struct stmt; /* borrowed from the db's cache; valid until the next db_q with the same SQL */
 
-/* The only writer of a file. Takes an flock on "<path>.lock" first (ERR_BUSY names the holder's pid),
- * then for a new file: EXTRA → WAL → `schema` → checkpoint → FULL. page_size 1024, PERSIST_WAL,
- * mode 0640. `version` goes to user_version; a file with a higher one gives ERR_VERSION, with a lower
- * one *ret_old gets it (the caller rebuilds its projections and calls db_set_version). */
+/* The only writer of a file. Takes an flock on "<path>.lock" first (ERR_BUSY names the holder's
+ * pid), then for a new file: EXTRA → WAL → `schema` → checkpoint → FULL. page_size 1024,
+ * PERSIST_WAL, mode 0640. `version` goes to user_version; a file with a higher one gives
+ * ERR_VERSION, with a lower one *ret_old gets it (the caller rebuilds its projections and calls
+ * db_set_version). */
 int db_open_writer(const char *path, const char *schema, int version, struct db **ret, int *ret_old,
                    struct err *e);
 /* A reader of a file that a writer may hold open; read-only, query_only. */
@@ -23,12 +24,12 @@ void db_close(struct db *db); /* NULL allowed */
 int db_exec(struct db *db, const char *sql, struct err *e); /* several statements allowed */
 /* A transaction that met ERR_DISK_FULL or ERR_IO is dead: every statement and db_commit answer that
  * error until db_commit or db_rollback has ended it. */
-int db_begin(struct db *db);    /* BEGIN IMMEDIATE (writer) or BEGIN (reader) */
-int db_commit(struct db *db);   /* 0: durable (synchronous=FULL); an error: rolled back */
-void db_rollback(struct db *db);/* never fails; harmless outside a transaction */
+int db_begin(struct db *db);     /* BEGIN IMMEDIATE (writer) or BEGIN (reader) */
+int db_commit(struct db *db);    /* 0: durable (synchronous=FULL); an error: rolled back */
+void db_rollback(struct db *db); /* never fails; harmless outside a transaction */
 int db_savepoint(struct db *db); /* nestable; only in a transaction (ERR_STATE) */
 int db_release(struct db *db);
-void db_undo(struct db *db);     /* roll back to the last savepoint and release it */
+void db_undo(struct db *db); /* roll back to the last savepoint and release it */
 bool db_in_tx(const struct db *db);
 int db_checkpoint(struct db *db, bool truncate);
 int db_set_version(struct db *db, int version);
@@ -36,8 +37,10 @@ int64_t db_changes(struct db *db);
 int64_t db_last_rowid(struct db *db);
 const char *db_path(const struct db *db);
 
-/* Statements. q_… remember the first error; q_step returns it. Indexes from 1 (bind), 0 (columns). */
-struct stmt *db_q(struct db *db, const char *sql); /* prepared once, reset, bindings cleared; never NULL */
+/* Statements. q_… remember the first error; q_step returns it. Indexes from 1 (bind), 0 (columns).
+ */
+struct stmt *db_q(struct db *db,
+                  const char *sql); /* prepared once, reset, bindings cleared; never NULL */
 struct stmt *q_int(struct stmt *s, int i, int64_t v);
 struct stmt *q_text(struct stmt *s, int i, const char *v); /* NULL binds NULL; copied */
 struct stmt *q_blob(struct stmt *s, int i, const void *p, size_t n);
@@ -47,7 +50,8 @@ int q_run(struct stmt *s);   /* step once, reset: 0 or error; a row is no error 
 int q_one(struct stmt *s);   /* 1: a row, which stays readable; no row: ERR_NOT_FOUND */
 void q_done(struct stmt *s); /* reset early */
 /* A row is readable until the next step or db_q of its statement and until db_begin, db_commit,
- * db_rollback or db_checkpoint; without a row, and without an earlier error, reading is asserted. */
+ * db_rollback or db_checkpoint; without a row, and without an earlier error, reading is asserted.
+ */
 int64_t q_col(struct stmt *s, int i);
 bool q_is_null(struct stmt *s, int i);
 const char *q_str(struct stmt *s, int i); /* "" for NULL; until the next step */

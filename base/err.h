@@ -15,14 +15,16 @@ enum {
 #undef E
 };
 
-/* The caller's slot: where (file and line, empty and 0 when there is none) and what. Plain value. */
+/* The caller's slot: where (file and line, empty and 0 when there is none) and what. Plain value.
+ */
 struct err {
     int code, line;
     char file[96];
     char text[200];
 };
 
-/* Fill the slot (NULL is allowed: nothing is written) and return code. Texts are cut, never overrun. */
+/* Fill the slot (NULL is allowed: nothing is written) and return code. Texts are cut, never
+ * overrun. */
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int err_at(struct err *e, int code, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
@@ -34,5 +36,6 @@ const char *err_text(int code); /* the table's text */
 int err_exit(int code);         /* 0 for 0, else the table's exit code */
 int err_from_name(const char *name); /* 0 when unknown */
 
-/* "file:line: text" or "text" into buf; the code's text when the slot's text is empty. Returns buf. */
+/* "file:line: text" or "text" into buf; the code's text when the slot's text is empty. Returns buf.
+ */
 const char *err_line(const struct err *e, char *buf, size_t size);

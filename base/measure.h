@@ -1,5 +1,5 @@
-/* Measured values of one item, with their quality. Plain values; shared by maps (which produce them)
- * and crops (which judge them). Bad quality is never decided as good. */
+/* Measured values of one item, with their quality. Plain values; shared by maps (which produce
+ * them) and crops (which judge them). Bad quality is never decided as good. */
 #pragma once
 #include <stdint.h>
 

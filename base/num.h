@@ -15,17 +15,18 @@ int num_sub(int64_t a, int64_t b, int64_t *ret);
 int num_mul(int64_t a, int64_t b, int64_t *ret);
 /* a × num / den, rounded half away from zero, over a 128-bit intermediate; den > 0. */
 int num_ratio(int64_t a, int64_t num, int64_t den, int64_t *ret);
-/* Decimal text "12.345" with at most `decimals` places → 12345 at 3 places. 0, ERR_PARSE, ERR_RANGE. */
+/* Decimal text "12.345" with at most `decimals` places → 12345 at 3 places. 0, ERR_PARSE,
+ * ERR_RANGE. */
 int num_decimal(const char *text, unsigned decimals, int64_t *ret);
 
-/* Milligrams as kilograms for people: "25.004" (3 places from 1 g up; 6 places when the value is not
- * a whole gram). Returns buf; 24 bytes suffice. */
+/* Milligrams as kilograms for people: "25.004" (3 places from 1 g up; 6 places when the value is
+ * not a whole gram). Returns buf; 24 bytes suffice. */
 const char *num_kg(int64_t mg, char *buf, size_t size);
 /* Any scaled integer as a decimal: (12345, 3) → "12.345". */
 const char *num_fixed(int64_t value, unsigned decimals, char *buf, size_t size);
 
-/* Plain decimal, '-' when negative, no zero byte after it. Returns its length, at most NUM_TEXT. For
- * texts of many numbers that are hashed; elsewhere snprintf reads better. */
+/* Plain decimal, '-' when negative, no zero byte after it. Returns its length, at most NUM_TEXT.
+ * For texts of many numbers that are hashed; elsewhere snprintf reads better. */
 #define NUM_TEXT 20
 size_t num_text(int64_t v, char ret[NUM_TEXT]);
 

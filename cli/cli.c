@@ -34,7 +34,8 @@ int cli_usage(const char *line)
 int cli_print(const struct cli *c, json_t *doc, void (*human)(const json_t *))
 {
     if (c->json || !human) {
-        json_dumpf(doc, stdout, c->json ? JSON_COMPACT | JSON_SORT_KEYS : JSON_INDENT(2) | JSON_SORT_KEYS);
+        json_dumpf(doc, stdout,
+                   c->json ? JSON_COMPACT | JSON_SORT_KEYS : JSON_INDENT(2) | JSON_SORT_KEYS);
         putchar('\n');
     } else {
         human(doc);

@@ -99,7 +99,8 @@ int cli_weigh(struct cli *c, int argc, char **argv)
     json_t *args = NULL, *ret = NULL;
     if (!station || argc < 1)
         return cli_usage("weigh --station NAME intake lot=ID | hand.out lot=ID worker=PID | "
-                         "hand.back task=ID grade=G | run.waste run=ID grade=trimmings|soil | run.back run=ID lot=ID | box line=NAME outlet=N | box lot=ID");
+                         "hand.back task=ID grade=G | run.waste run=ID grade=trimmings|soil | "
+                         "run.back run=ID lot=ID | box line=NAME outlet=N | box lot=ID");
     int rc = arguments(argc - 1, argv + 1, &args, &e);
     if (rc == 0)
         rc = shown_now(c, station, args, &e);

@@ -11,8 +11,10 @@
 static void print_verified(const json_t *o)
 {
     printf("%lld events, %lld items, %lld outcomes, %lld blocks, %lld checkpoints: all hold\n",
-           json_integer_value(json_object_get(o, "events")), json_integer_value(json_object_get(o, "items")),
-           json_integer_value(json_object_get(o, "outcomes")), json_integer_value(json_object_get(o, "blocks")),
+           json_integer_value(json_object_get(o, "events")),
+           json_integer_value(json_object_get(o, "items")),
+           json_integer_value(json_object_get(o, "outcomes")),
+           json_integer_value(json_object_get(o, "blocks")),
            json_integer_value(json_object_get(o, "checkpoints")));
 }
 
@@ -47,7 +49,8 @@ int cli_log(struct cli *c, int argc, char **argv)
 
 static void print_rebuilt(const json_t *o)
 {
-    printf("%lld events applied anew: every projection is the same\n", json_integer_value(json_object_get(o, "events")));
+    printf("%lld events applied anew: every projection is the same\n",
+           json_integer_value(json_object_get(o, "events")));
 }
 
 int cli_store(struct cli *c, int argc, char **argv)
@@ -62,5 +65,6 @@ int cli_store(struct cli *c, int argc, char **argv)
     if (rc == 0)
         rc = rebuild_check(db, tmp ? tmp : "/tmp", &events, &e);
     db_close(db);
-    return rc < 0 ? cli_fail(c, &e) : cli_print(c, json_pack("{s:I}", "events", (json_int_t)events), print_rebuilt);
+    return rc < 0 ? cli_fail(c, &e)
+                  : cli_print(c, json_pack("{s:I}", "events", (json_int_t)events), print_rebuilt);
 }

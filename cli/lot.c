@@ -16,8 +16,7 @@ static void print_lots(const json_t *a)
     size_t i;
     const json_t *l;
     printf("%-18s %-8s %-9s %-14s %s\n", "lot", "kind", "state", "kg on hand", "product");
-    json_array_foreach(a, i, l)
-    {
+    json_array_foreach(a, i, l) {
         printf("%-18s %-8s %-9s ", json_text_or(l, "id", "-"), json_text_or(l, "kind", "-"),
                json_text_or(l, "state", "-"));
         cli_kg(json_int_or(l, "on_hand_mg", 0));

@@ -29,8 +29,10 @@ static void one_line(void *ctx, const char *line)
 
 static void print_maps(const json_t *doc)
 {
-    printf("%lld maps, %lld errors, %lld vectors\n", json_integer_value(json_object_get(doc, "maps")),
-           json_integer_value(json_object_get(doc, "errors")), json_integer_value(json_object_get(doc, "vectors")));
+    printf("%lld maps, %lld errors, %lld vectors\n",
+           json_integer_value(json_object_get(doc, "maps")),
+           json_integer_value(json_object_get(doc, "errors")),
+           json_integer_value(json_object_get(doc, "vectors")));
 }
 
 static int map_check(struct cli *c, int argc, char **argv)
@@ -43,8 +45,10 @@ static int map_check(struct cli *c, int argc, char **argv)
         errors += r.errors;
         vectors += r.vectors;
     }
-    int rc = cli_print(c, json_pack("{s:i,s:i,s:i,s:o}", "maps", argc, "errors", (int)errors, "vectors",
-                                    (int)vectors, "messages", l.errors), print_maps);
+    int rc = cli_print(c,
+                       json_pack("{s:i,s:i,s:i,s:o}", "maps", argc, "errors", (int)errors,
+                                 "vectors", (int)vectors, "messages", l.errors),
+                       print_maps);
     return errors ? err_exit(ERR_CHECK) : rc;
 }
 
@@ -62,8 +66,9 @@ static int map_list(struct cli *c, const char *folder)
             cli_fail(c, &e);
             continue;
         }
-        json_array_append_new(maps, json_pack("{s:s,s:s,s:s,s:i}", "id", map_id(m), "version", map_version(m),
-                                              "title", map_title(m), "vectors", (int)map_vectors(m)));
+        json_array_append_new(maps, json_pack("{s:s,s:s,s:s,s:i}", "id", map_id(m), "version",
+                                              map_version(m), "title", map_title(m), "vectors",
+                                              (int)map_vectors(m)));
         if (!c->json)
             puts(map_summary(m, line, sizeof(line)));
         map_free(m);
@@ -94,8 +99,10 @@ int cli_map(struct cli *c, int argc, char **argv)
 
 static void print_crops(const json_t *doc)
 {
-    printf("%lld crops, %lld errors, %lld rule sets, %lld grades\n", json_integer_value(json_object_get(doc, "crops")),
-           json_integer_value(json_object_get(doc, "errors")), json_integer_value(json_object_get(doc, "rulesets")),
+    printf("%lld crops, %lld errors, %lld rule sets, %lld grades\n",
+           json_integer_value(json_object_get(doc, "crops")),
+           json_integer_value(json_object_get(doc, "errors")),
+           json_integer_value(json_object_get(doc, "rulesets")),
            json_integer_value(json_object_get(doc, "grades")));
 }
 
@@ -122,7 +129,10 @@ int cli_crop(struct cli *c, int argc, char **argv)
         rulesets += r.rulesets;
         grades += r.grades;
     }
-    int rc = cli_print(c, json_pack("{s:i,s:i,s:i,s:i,s:o}", "crops", argc - 1, "errors", (int)errors, "rulesets",
-                                    (int)rulesets, "grades", (int)grades, "messages", l.errors), print_crops);
+    int rc =
+        cli_print(c,
+                  json_pack("{s:i,s:i,s:i,s:i,s:o}", "crops", argc - 1, "errors", (int)errors,
+                            "rulesets", (int)rulesets, "grades", (int)grades, "messages", l.errors),
+                  print_crops);
     return errors ? err_exit(ERR_CHECK) : rc;
 }

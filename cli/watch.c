@@ -18,9 +18,9 @@ static void print_lines(const json_t *status)
 {
     size_t i;
     const json_t *l;
-    json_array_foreach(json_object_get(status, "lines"), i, l)
-    {
-        printf("line %-12s %-10s run %-4lld items %-8lld late %lld/%lld lost %lld  slot p99 %lld us  age %lld ms%s%s\n",
+    json_array_foreach(json_object_get(status, "lines"), i, l) {
+        printf("line %-12s %-10s run %-4lld items %-8lld late %lld/%lld lost %lld  slot p99 %lld "
+               "us  age %lld ms%s%s\n",
                json_text_or(l, "line", ""), json_text_or(l, "state", ""), number(l, "run", 0),
                number(l, "items", 0), number(l, "late_plc", 0), number(l, "late_host", 0),
                number(l, "lost_plc", 0), number(l, "slot_p99_us", 0), number(l, "age_ms", -1),
@@ -33,8 +33,7 @@ static void print_stations(const json_t *status)
 {
     size_t i;
     const json_t *s;
-    json_array_foreach(json_object_get(status, "station"), i, s)
-    {
+    json_array_foreach(json_object_get(status, "station"), i, s) {
         printf("station %-9s ", json_text_or(s, "name", ""));
         cli_kg(json_int_or(s, "net_mg", 0));
         printf("  %s  age %lld ms\n", json_text_or(s, "text", ""), number(s, "age_ms", -1));

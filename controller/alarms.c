@@ -1,5 +1,5 @@
-/* Alarms: what lasts and asks a person to do something; each is logged when it begins and when it ends.
- * Main thread. */
+/* Alarms: what lasts and asks a person to do something; each is logged when it begins and when it
+ * ends. Main thread. */
 #include "base/log.h"
 #include "controller/daemon.h"
 #include <stdio.h>
@@ -22,7 +22,8 @@ static struct daemon_alarm *alarm_slot(struct daemon *d, const char *code, const
     return spare;
 }
 
-void daemon_alarm(struct daemon *d, const char *code, const char *line, const char *text, bool active)
+void daemon_alarm(struct daemon *d, const char *code, const char *line, const char *text,
+                  bool active)
 {
     struct daemon_alarm *a = alarm_slot(d, code, line);
     if (!a) {
@@ -55,11 +56,12 @@ static const char *place(const struct config_endpoint *at, int64_t unit, char *b
     return buf;
 }
 
-static void silent(struct daemon *d, const char *code, const char *name, const struct config_endpoint *at,
-                   int64_t unit, const char *what, bool on)
+static void silent(struct daemon *d, const char *code, const char *name,
+                   const struct config_endpoint *at, int64_t unit, const char *what, bool on)
 {
     char text[256], where[128];
-    snprintf(text, sizeof(text), "%s at %s does not answer as its map says: check power, cable, address, unit and map",
+    snprintf(text, sizeof(text),
+             "%s at %s does not answer as its map says: check power, cable, address, unit and map",
              what, place(at, unit, where, sizeof(where)));
     daemon_alarm(d, code, name, text, on);
 }
@@ -68,7 +70,8 @@ static void watch_line(struct daemon *d, const struct daemon_line *l)
 {
     struct line_status s;
     line_status_get(l->line, &s);
-    silent(d, "plc-silent", l->cfg->name, &l->cfg->at, l->cfg->unit, "the PLC", s.last_header_ns == 0 || s.stale || !s.link_up);
+    silent(d, "plc-silent", l->cfg->name, &l->cfg->at, l->cfg->unit, "the PLC",
+           s.last_header_ns == 0 || s.stale || !s.link_up);
 }
 
 static bool old(struct mono at, struct mono now)
@@ -87,13 +90,13 @@ void daemon_watch_devices(struct daemon *d, struct mono now)
     for (size_t i = 0; i < d->c->n_scales; i++) {
         struct scale_view v;
         scale_get(d->scales[i].scale, &v);
-        silent(d, "scale-silent", d->scales[i].cfg->name, &d->scales[i].cfg->at, d->scales[i].cfg->unit, "the scale",
-               old(v.at, now));
+        silent(d, "scale-silent", d->scales[i].cfg->name, &d->scales[i].cfg->at,
+               d->scales[i].cfg->unit, "the scale", old(v.at, now));
     }
     for (size_t i = 0; i < d->c->n_drives; i++) {
         struct drive_view v;
         drive_get(d->drives[i].drive, &v);
-        silent(d, "drive-silent", d->drives[i].cfg->name, &d->drives[i].cfg->at, d->drives[i].cfg->unit, "the drive",
-               old(v.at, now));
+        silent(d, "drive-silent", d->drives[i].cfg->name, &d->drives[i].cfg->at,
+               d->drives[i].cfg->unit, "the drive", old(v.at, now));
     }
 }

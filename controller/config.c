@@ -21,35 +21,49 @@ struct top {
 };
 #define TOP(field) offsetof(struct top, c.field), sizeof(((struct top *)0)->c.field)
 static const struct conf_row top_rows[] = {
-    {"site", CONF_TEXT, TOP(site), 1, 16, NULL, NULL, "", "Short name of the shed, a-z 0-9 -; part of topics and of the log's origin."},
-    {"station", CONF_TEXT, TOP(station), 1, 1, "A", NULL, "", "Letter A-Z that stands in lot numbers; different for every machine of a cooperative."},
-    {"store", CONF_TEXT, TOP(store), 1, 0, NULL, NULL, "", "Folder of the record (store.db, people.db)."},
-    {"socket", CONF_TEXT, TOP(socket), 1, 0, "/run/lotline/lotlined.sock", NULL, "", "Path of the control socket."},
-    {"key", CONF_TEXT, TOP(key), 1, 0, NULL, NULL, "", "File of the site's signing key, made with a new store."},
-    {"maps", CONF_TEXT, TOP(maps), 1, 0, "/usr/share/lotline/plc-maps", NULL, "", "Folder of device maps."},
-    {"crops", CONF_TEXT, TOP(crops), 1, 0, "/usr/share/lotline/crops", NULL, "", "Folder of crops."},
-    {"text_dir", CONF_TEXT, TOP(text_dir), 0, 0, "/usr/share/lotline/mo", NULL, "", "Folder of translations."},
-    {"utc_offset_min", CONF_INT, TOP(utc_offset_min), -720, 840, "480", NULL, "min", "Offset of the printed dates, minutes east of UTC."},
+    {"site", CONF_TEXT, TOP(site), 1, 16, NULL, NULL, "",
+     "Short name of the shed, a-z 0-9 -; part of topics and of the log's origin."},
+    {"station", CONF_TEXT, TOP(station), 1, 1, "A", NULL, "",
+     "Letter A-Z that stands in lot numbers; different for every machine of a cooperative."},
+    {"store", CONF_TEXT, TOP(store), 1, 0, NULL, NULL, "",
+     "Folder of the record (store.db, people.db)."},
+    {"socket", CONF_TEXT, TOP(socket), 1, 0, "/run/lotline/lotlined.sock", NULL, "",
+     "Path of the control socket."},
+    {"key", CONF_TEXT, TOP(key), 1, 0, NULL, NULL, "",
+     "File of the site's signing key, made with a new store."},
+    {"maps", CONF_TEXT, TOP(maps), 1, 0, "/usr/share/lotline/plc-maps", NULL, "",
+     "Folder of device maps."},
+    {"crops", CONF_TEXT, TOP(crops), 1, 0, "/usr/share/lotline/crops", NULL, "",
+     "Folder of crops."},
+    {"text_dir", CONF_TEXT, TOP(text_dir), 0, 0, "/usr/share/lotline/mo", NULL, "",
+     "Folder of translations."},
+    {"utc_offset_min", CONF_INT, TOP(utc_offset_min), -720, 840, "480", NULL, "min",
+     "Offset of the printed dates, minutes east of UTC."},
     {"lines", CONF_NODE, AT(top, lines), 0, 0, "", NULL, "", "Sorting lines."},
     {"scales", CONF_NODE, AT(top, scales), 0, 0, "", NULL, "", "Scales."},
     {"stations", CONF_NODE, AT(top, stations), 0, 0, "", NULL, "", "Weighing stations."},
     {"drives", CONF_NODE, AT(top, drives), 0, 0, "", NULL, "", "Drives, read only."},
-    {"roles", CONF_NODE, AT(top, roles), 0, 0, "", NULL, "", "Which user of this machine may do what."},
-    {"buyers", CONF_NODE, AT(top, buyers), 0, 0, "", NULL, "", "Market buyers that get a stream each."},
+    {"roles", CONF_NODE, AT(top, roles), 0, 0, "", NULL, "",
+     "Which user of this machine may do what."},
+    {"buyers", CONF_NODE, AT(top, buyers), 0, 0, "", NULL, "",
+     "Market buyers that get a stream each."},
 };
 
 /* clang-format off: a row is a row */
-#define ENDPOINT_ROWS(type) \
-    {"host", CONF_TEXT, AT(type, at.host), 0, 0, "", NULL, "", "Numeric IPv4 address."}, \
-    {"port", CONF_INT, AT(type, at.port), 1, 65535, "502", NULL, "", "TCP port."}, \
-    {"serial", CONF_TEXT, AT(type, at.serial), 0, 0, "", NULL, "", \
-     "Serial port instead of host, by /dev/serial/by-id."}, \
-    {"baud", CONF_INT, AT(type, at.baud), 1200, 921600, "9600", NULL, "Bd", \
-     "Speed of the serial port."}, \
-    {"parity", CONF_ENUM, AT(type, at.parity), 0, 0, "none", "none|even|odd", "", \
-     "Parity of the serial port."}, \
-    {"stop_bits", CONF_INT, AT(type, at.stop_bits), 1, 2, "1", NULL, "", \
-     "Stop bits of the serial port."}
+#define ENDPOINT_ROWS(type)                                                                        \
+    {"host", CONF_TEXT, AT(type, at.host), 0, 0, "", NULL, "", "Numeric IPv4 address."},           \
+        {"port", CONF_INT, AT(type, at.port), 1, 65535, "502", NULL, "", "TCP port."},             \
+        {"serial", CONF_TEXT, AT(type, at.serial),                                                 \
+         0,        0,         "",                                                                  \
+         NULL,     "",        "Serial port instead of host, by /dev/serial/by-id."},               \
+        {"baud", CONF_INT, AT(type, at.baud),          1200, 921600, "9600",                       \
+         NULL,   "Bd",     "Speed of the serial port."},                                           \
+        {"parity",        CONF_ENUM, AT(type, at.parity),         0, 0, "none",                    \
+         "none|even|odd", "",        "Parity of the serial port."},                                \
+    {                                                                                              \
+        "stop_bits", CONF_INT, AT(type, at.stop_bits), 1, 2, "1", NULL, "",                        \
+            "Stop bits of the serial port."                                                        \
+    }
 /* clang-format on */
 
 struct line_part {
@@ -62,54 +76,82 @@ static const struct conf_row line_rows[] = {
     {"host", CONF_TEXT, LINE(at.host), 0, 0, "", NULL, "", "Numeric IPv4 address of the PLC."},
     {"port", CONF_INT, LINE(at.port), 1, 65535, "502", NULL, "", "TCP port."},
     {"serial", CONF_TEXT, LINE(at.serial), 0, 0, "", NULL, "", "Serial port instead of host."},
-    {"baud", CONF_INT, LINE(at.baud), 1200, 921600, "115200", NULL, "Bd", "Speed of the serial port."},
-    {"parity", CONF_ENUM, LINE(at.parity), 0, 0, "none", "none|even|odd", "", "Parity of the serial port."},
-    {"stop_bits", CONF_INT, LINE(at.stop_bits), 1, 2, "1", NULL, "", "Stop bits of the serial port."},
+    {"baud", CONF_INT, LINE(at.baud), 1200, 921600, "115200", NULL, "Bd",
+     "Speed of the serial port."},
+    {"parity", CONF_ENUM, LINE(at.parity), 0, 0, "none", "none|even|odd", "",
+     "Parity of the serial port."},
+    {"stop_bits", CONF_INT, LINE(at.stop_bits), 1, 2, "1", NULL, "",
+     "Stop bits of the serial port."},
     {"unit", CONF_INT, LINE(unit), 0, 255, "1", NULL, "", "Modbus unit id of the PLC."},
-    {"base_b", CONF_INT, LINE(base_b), 0, 65535, "0", NULL, "", "First register B of the block that the PLC writes, zero-based."},
-    {"base_h", CONF_INT, LINE(base_h), 0, 65535, "0", NULL, "", "First register H of the host's block; 0: B + 32 + 24 x RING_N."},
+    {"base_b", CONF_INT, LINE(base_b), 0, 65535, "0", NULL, "",
+     "First register B of the block that the PLC writes, zero-based."},
+    {"base_h", CONF_INT, LINE(base_h), 0, 65535, "0", NULL, "",
+     "First register H of the host's block; 0: B + 32 + 24 x RING_N."},
     {"map", CONF_TEXT, LINE(map_name), 1, 0, "mailbox-v1", NULL, "", "Device map of the PLC."},
     {"crop", CONF_TEXT, LINE(crop_name), 1, 0, NULL, NULL, "", "Crop file."},
     {"poll_ms", CONF_INT, LINE(poll_ms), 1, 1000, "5", NULL, "ms", "Period of the header."},
-    {"bad_outlet", CONF_INT, LINE(bad_outlet), 1, OUTLETS_MAX, NULL, NULL, "", "Outlet of items without a usable measurement."},
-    {"default_outlet", CONF_INT, LINE(default_outlet), 1, OUTLETS_MAX, NULL, NULL, "", "The PLC's default outlet."},
-    {"outlets", CONF_NODE, offsetof(struct line_part, outlets), sizeof(void *), 0, 0, NULL, NULL, "", "Grade: [outlets in overflow order]."},
-    {"capacity_g", CONF_NODE, offsetof(struct line_part, capacity_g), sizeof(void *), 0, 0, "", NULL, "g", "Outlet: grams that its box holds."},
-    {"belt_um_per_s", CONF_INT, LINE(belt_um_per_s), 0, 10000000, "0", NULL, "um/s", "Speed of the belt; 0: the deadline is not checked."},
-    {"distance_um", CONF_INT, LINE(distance_um), 0, 100000000, "0", NULL, "um", "From the measuring point to the first gate."},
+    {"bad_outlet", CONF_INT, LINE(bad_outlet), 1, OUTLETS_MAX, NULL, NULL, "",
+     "Outlet of items without a usable measurement."},
+    {"default_outlet", CONF_INT, LINE(default_outlet), 1, OUTLETS_MAX, NULL, NULL, "",
+     "The PLC's default outlet."},
+    {"outlets", CONF_NODE, offsetof(struct line_part, outlets), sizeof(void *), 0, 0, NULL, NULL,
+     "", "Grade: [outlets in overflow order]."},
+    {"capacity_g", CONF_NODE, offsetof(struct line_part, capacity_g), sizeof(void *), 0, 0, "",
+     NULL, "g", "Outlet: grams that its box holds."},
+    {"belt_um_per_s", CONF_INT, LINE(belt_um_per_s), 0, 10000000, "0", NULL, "um/s",
+     "Speed of the belt; 0: the deadline is not checked."},
+    {"distance_um", CONF_INT, LINE(distance_um), 0, 100000000, "0", NULL, "um",
+     "From the measuring point to the first gate."},
     {"lead_ms", CONF_INT, LINE(lead_ms), 0, 5000, "30", NULL, "ms", "Lead of the gate's actuator."},
 };
 static const struct conf_row scale_rows[] = {
-    {"name", CONF_TEXT, AT(config_scale, name), 1, 0, NULL, NULL, "", "Name of the scale, a-z 0-9 -."},
+    {"name", CONF_TEXT, AT(config_scale, name), 1, 0, NULL, NULL, "",
+     "Name of the scale, a-z 0-9 -."},
     ENDPOINT_ROWS(config_scale),
     {"unit", CONF_INT, AT(config_scale, unit), 0, 255, "1", NULL, "", "Modbus unit id."},
-    {"poll_ms", CONF_INT, AT(config_scale, poll_ms), 20, 5000, "100", NULL, "ms", "Period of the reading."},
-    {"map", CONF_TEXT, AT(config_scale, map_name), 1, 0, NULL, NULL, "", "Device map of the indicator."},
-    {"trade", CONF_ENUM, AT(config_scale, role), 0, 0, "none", "none|static|automatic", "", "Which of its weights count in trade."},
-    {"class", CONF_TEXT, AT(config_scale, accuracy_class), 0, 0, "", NULL, "", "Accuracy class of the certificate."},
+    {"poll_ms", CONF_INT, AT(config_scale, poll_ms), 20, 5000, "100", NULL, "ms",
+     "Period of the reading."},
+    {"map", CONF_TEXT, AT(config_scale, map_name), 1, 0, NULL, NULL, "",
+     "Device map of the indicator."},
+    {"trade", CONF_ENUM, AT(config_scale, role), 0, 0, "none", "none|static|automatic", "",
+     "Which of its weights count in trade."},
+    {"class", CONF_TEXT, AT(config_scale, accuracy_class), 0, 0, "", NULL, "",
+     "Accuracy class of the certificate."},
     {"max_g", CONF_INT, AT(config_scale, max_g), 1, 100000000, NULL, NULL, "g", "Max."},
     {"min_g", CONF_INT, AT(config_scale, min_g), 0, 100000000, NULL, NULL, "g", "Min."},
-    {"e_mg", CONF_INT, AT(config_scale, e_mg), 1, 1000000000, NULL, NULL, "mg", "Verification interval e."},
-    {"d_mg", CONF_INT, AT(config_scale, d_mg), 1, 1000000000, NULL, NULL, "mg", "Displayed interval d."},
-    {"serial_no", CONF_TEXT, AT(config_scale, serial_no), 0, 0, "", NULL, "", "Serial number of the scale."},
-    {"certificate", CONF_TEXT, AT(config_scale, certificate), 0, 0, "", NULL, "", "Number of the verification certificate; missing: no trade."},
-    {"valid_until", CONF_TEXT, AT(config_scale, valid_until), 0, 0, "", NULL, "", "Last day of the certificate, YYYY-MM-DD; missing: no trade."},
+    {"e_mg", CONF_INT, AT(config_scale, e_mg), 1, 1000000000, NULL, NULL, "mg",
+     "Verification interval e."},
+    {"d_mg", CONF_INT, AT(config_scale, d_mg), 1, 1000000000, NULL, NULL, "mg",
+     "Displayed interval d."},
+    {"serial_no", CONF_TEXT, AT(config_scale, serial_no), 0, 0, "", NULL, "",
+     "Serial number of the scale."},
+    {"certificate", CONF_TEXT, AT(config_scale, certificate), 0, 0, "", NULL, "",
+     "Number of the verification certificate; missing: no trade."},
+    {"valid_until", CONF_TEXT, AT(config_scale, valid_until), 0, 0, "", NULL, "",
+     "Last day of the certificate, YYYY-MM-DD; missing: no trade."},
 };
 static const struct conf_row station_rows[] = {
-    {"name", CONF_TEXT, AT(config_station, name), 1, 0, NULL, NULL, "", "Name of the station, a-z 0-9 -."},
+    {"name", CONF_TEXT, AT(config_station, name), 1, 0, NULL, NULL, "",
+     "Name of the station, a-z 0-9 -."},
     {"scale", CONF_TEXT, AT(config_station, scale), 1, 0, NULL, NULL, "", "Its scale."},
-    {"stable_ms", CONF_INT, AT(config_station, stable_ms), 100, 10000, "300", NULL, "ms", "Steady for so long before a weight may be accepted."},
+    {"stable_ms", CONF_INT, AT(config_station, stable_ms), 100, 10000, "300", NULL, "ms",
+     "Steady for so long before a weight may be accepted."},
 };
 static const struct conf_row drive_rows[] = {
-    {"name", CONF_TEXT, AT(config_drive, name), 1, 0, NULL, NULL, "", "Name of the drive, a-z 0-9 -."},
+    {"name", CONF_TEXT, AT(config_drive, name), 1, 0, NULL, NULL, "",
+     "Name of the drive, a-z 0-9 -."},
     ENDPOINT_ROWS(config_drive),
     {"unit", CONF_INT, AT(config_drive, unit), 0, 255, "1", NULL, "", "Modbus unit id."},
-    {"poll_ms", CONF_INT, AT(config_drive, poll_ms), 100, 60000, "1000", NULL, "ms", "Period of the reading."},
-    {"map", CONF_TEXT, AT(config_drive, map_name), 1, 0, NULL, NULL, "", "Device map of the drive."},
+    {"poll_ms", CONF_INT, AT(config_drive, poll_ms), 100, 60000, "1000", NULL, "ms",
+     "Period of the reading."},
+    {"map", CONF_TEXT, AT(config_drive, map_name), 1, 0, NULL, NULL, "",
+     "Device map of the drive."},
 };
 static const struct conf_row role_rows[] = {
-    {"uid", CONF_INT, AT(config_role, uid), 0, UINT32_MAX, NULL, NULL, "", "User id of the process that asks."},
-    {"role", CONF_ENUM, AT(config_role, role), 0, 0, NULL, "nobody|worker|operator|manager", "", "What it may do."},
+    {"uid", CONF_INT, AT(config_role, uid), 0, UINT32_MAX, NULL, NULL, "",
+     "User id of the process that asks."},
+    {"role", CONF_ENUM, AT(config_role, role), 0, 0, NULL, "nobody|worker|operator|manager", "",
+     "What it may do."},
 };
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -118,9 +160,9 @@ static const struct {
     const struct conf_row *rows;
     size_t n;
 } parts[] = {
-    {"lotlined.yaml", top_rows, N(top_rows)},       {"lines:", line_rows, N(line_rows)},
-    {"scales:", scale_rows, N(scale_rows)},         {"stations:", station_rows, N(station_rows)},
-    {"drives:", drive_rows, N(drive_rows)},         {"roles:", role_rows, N(role_rows)},
+    {"lotlined.yaml", top_rows, N(top_rows)}, {"lines:", line_rows, N(line_rows)},
+    {"scales:", scale_rows, N(scale_rows)},   {"stations:", station_rows, N(station_rows)},
+    {"drives:", drive_rows, N(drive_rows)},   {"roles:", role_rows, N(role_rows)},
 };
 
 struct reading_file {
@@ -139,7 +181,8 @@ static int check_name(struct reading_file *r, const struct ynode *at, const char
 {
     if (plain_name(name))
         return 0;
-    return conf_error(r->e, ERR_RANGE, r->doc, at, "name \"%s\" may hold a-z, 0-9 and - only", name);
+    return conf_error(r->e, ERR_RANGE, r->doc, at, "name \"%s\" may hold a-z, 0-9 and - only",
+                      name);
 }
 
 static int check_endpoint(struct reading_file *r, const struct ynode *at, struct config_endpoint *p)
@@ -150,7 +193,8 @@ static int check_endpoint(struct reading_file *r, const struct ynode *at, struct
         return conf_error(r->e, ERR_KEY, r->doc, at, "give either host or serial");
     if (p->host[0] && inet_pton(AF_INET, p->host, &a) != 1)
         return conf_error(r->e, ERR_RANGE, r->doc, at,
-                          "host \"%s\" is no numeric IPv4 address (names are not looked up)", p->host);
+                          "host \"%s\" is no numeric IPv4 address (names are not looked up)",
+                          p->host);
     return 0;
 }
 
@@ -174,27 +218,29 @@ static int load_map(struct reading_file *r, const struct ynode *at, const char *
     snprintf(path, sizeof(path), "%s/%s.yaml", r->c->maps, name);
     int rc = map_load(path, ret, r->e);
     if (rc == ERR_NOT_FOUND || rc == ERR_IO)
-        return conf_error(r->e, ERR_NOT_FOUND, r->doc, at, "map \"%s\": no readable file %s", name, path);
+        return conf_error(r->e, ERR_NOT_FOUND, r->doc, at, "map \"%s\": no readable file %s", name,
+                          path);
     if (rc < 0)
         return rc;
     if (map_kind(*ret) != kind)
-        return conf_error(r->e, ERR_RANGE, r->doc, at, "map \"%s\" is not for this kind of device", name);
+        return conf_error(r->e, ERR_RANGE, r->doc, at, "map \"%s\" is not for this kind of device",
+                          name);
     return 0;
 }
 
 static int read_routes(struct reading_file *r, const struct ynode *map, struct config_line *l)
 {
     if (map->kind != YNODE_MAP || map->n == 0 || map->n > CROP_GRADES_MAX)
-        return conf_error(r->e, ERR_RANGE, r->doc, map, "outlets: needs 1 to %d grades, each with its outlets",
-                          CROP_GRADES_MAX);
+        return conf_error(r->e, ERR_RANGE, r->doc, map,
+                          "outlets: needs 1 to %d grades, each with its outlets", CROP_GRADES_MAX);
     for (size_t i = 0; i < map->n; i++) {
         const struct ynode *g = map->child[i];
         struct config_route *t = &l->routes[l->n_routes++];
         if (snprintf(t->grade, sizeof(t->grade), "%s", g->key) >= (int)sizeof(t->grade))
             return conf_error(r->e, ERR_TOOBIG, r->doc, g, "grade \"%s\" is too long", g->key);
         if (g->kind != YNODE_LIST || g->n == 0 || g->n > PLAN_CHOICES)
-            return conf_error(r->e, ERR_RANGE, r->doc, g, "grade \"%s\" needs 1 to %d outlets", g->key,
-                              PLAN_CHOICES);
+            return conf_error(r->e, ERR_RANGE, r->doc, g, "grade \"%s\" needs 1 to %d outlets",
+                              g->key, PLAN_CHOICES);
         t->line = g->line;
         for (size_t k = 0; k < g->n; k++) {
             int64_t v;
@@ -202,9 +248,10 @@ static int read_routes(struct reading_file *r, const struct ynode *map, struct c
             if (rc < 0)
                 return rc;
             if (v == l->default_outlet && strcmp(t->grade, "reject") != 0)
-                return conf_error(r->e, ERR_RANGE, r->doc, g->child[k],
-                                  "outlet %d is the default outlet: its lot is rework, no grade may go there",
-                                  (int)v);
+                return conf_error(
+                    r->e, ERR_RANGE, r->doc, g->child[k],
+                    "outlet %d is the default outlet: its lot is rework, no grade may go there",
+                    (int)v);
             t->outlets[k] = (uint8_t)v;
         }
     }
@@ -233,7 +280,8 @@ static int read_capacity(struct reading_file *r, const struct ynode *map, struct
 }
 
 /* The deadline: can the line decide before the item is at the gate? */
-static int check_deadline(struct reading_file *r, const struct ynode *at, const struct config_line *l)
+static int check_deadline(struct reading_file *r, const struct ynode *at,
+                          const struct config_line *l)
 {
     if (l->belt_um_per_s == 0 || l->distance_um == 0)
         return 0;
@@ -291,22 +339,24 @@ static int read_scale(struct reading_file *r, const struct ynode *at, size_t i)
         return rc;
     s->line = at->line;
     if (s->min_g >= s->max_g)
-        return conf_error(r->e, ERR_RANGE, r->doc, at, "scale %s: min_g must be below max_g", s->name);
+        return conf_error(r->e, ERR_RANGE, r->doc, at, "scale %s: min_g must be below max_g",
+                          s->name);
     if (s->valid_until[0]) {
         char text[32];
         struct wall w;
         snprintf(text, sizeof(text), "%sT23:59:59Z", s->valid_until);
         if (wall_parse(text, &w) < 0)
-            return conf_error(r->e, ERR_PARSE, r->doc, at, "valid_until \"%s\" is no date YYYY-MM-DD",
-                              s->valid_until);
+            return conf_error(r->e, ERR_PARSE, r->doc, at,
+                              "valid_until \"%s\" is no date YYYY-MM-DD", s->valid_until);
         s->valid_until_ms = w.ms - r->c->utc_offset_min * 60000;
     }
     if ((rc = load_map(r, at, s->map_name, MAP_REGISTERS, &s->map)) < 0)
         return rc;
     if (s->role == TRADE_IS_STATIC && !map_trade_static(s->map))
-        return conf_error(r->e, ERR_RANGE, r->doc, ynode_get(at, "trade"),
-                          "scale %s: trade: static needs a map that is declared fit for it, and %s is not", s->name,
-                          s->map_name);
+        return conf_error(
+            r->e, ERR_RANGE, r->doc, ynode_get(at, "trade"),
+            "scale %s: trade: static needs a map that is declared fit for it, and %s is not",
+            s->name, s->map_name);
     return 0;
 }
 
@@ -323,8 +373,8 @@ static int read_station(struct reading_file *r, const struct ynode *at, size_t i
             s->scale_index = (int)k;
             return 0;
         }
-    return conf_error(r->e, ERR_NOT_FOUND, r->doc, at, "station %s: no scale \"%s\" under scales:", s->name,
-                      s->scale);
+    return conf_error(r->e, ERR_NOT_FOUND, r->doc, at,
+                      "station %s: no scale \"%s\" under scales:", s->name, s->scale);
 }
 
 static int read_drive(struct reading_file *r, const struct ynode *at, size_t i)
@@ -347,7 +397,8 @@ static int read_role(struct reading_file *r, const struct ynode *at, size_t i)
 static int read_buyer(struct reading_file *r, const struct ynode *at, size_t i)
 {
     if (at->kind != YNODE_SCALAR || strlen(at->text) > 24 || !plain_name(at->text))
-        return conf_error(r->e, ERR_RANGE, r->doc, at, "a buyer is a name of 1 to 24 of a-z, 0-9 and -");
+        return conf_error(r->e, ERR_RANGE, r->doc, at,
+                          "a buyer is a name of 1 to 24 of a-z, 0-9 and -");
     snprintf(r->c->buyers[i], sizeof(r->c->buyers[i]), "%s", at->text);
     r->c->n_buyers = i + 1;
     return 0;
@@ -359,7 +410,8 @@ static int each(struct reading_file *r, const struct ynode *list, const char *wh
     if (!list)
         return 0;
     if (list->kind != YNODE_LIST || list->n > max)
-        return conf_error(r->e, ERR_RANGE, r->doc, list, "%s: must be a list of at most %zu", what, max);
+        return conf_error(r->e, ERR_RANGE, r->doc, list, "%s: must be a list of at most %zu", what,
+                          max);
     for (size_t i = 0; i < list->n; i++) {
         int rc = one(r, list->child[i], i);
         if (rc < 0)
@@ -376,12 +428,13 @@ static int check_unique(struct reading_file *r)
         for (size_t k = 0; k < i; k++) {
             const struct config_line *a = &c->lines[i], *b = &c->lines[k];
             if (strcmp(a->name, b->name) == 0)
-                return err_at(r->e, ERR_EXISTS, c->file, a->line, "line %s stands already in line %d",
-                              a->name, b->line);
+                return err_at(r->e, ERR_EXISTS, c->file, a->line,
+                              "line %s stands already in line %d", a->name, b->line);
             if (a->at.port == b->at.port && strcmp(a->at.host, b->at.host) == 0 &&
                 strcmp(a->at.serial, b->at.serial) == 0)
                 return err_at(r->e, ERR_EXISTS, c->file, a->line,
-                              "line %s: %s has the same PLC (one mailbox, one line)", a->name, b->name);
+                              "line %s: %s has the same PLC (one mailbox, one line)", a->name,
+                              b->name);
         }
     return 0;
 }
@@ -399,7 +452,8 @@ static int read_all(struct reading_file *r, const struct ynode *root)
         memcpy(r->c->file, file, sizeof(file));
         struct config *c = r->c;
         if (!plain_name(c->site))
-            rc = conf_error(r->e, ERR_RANGE, r->doc, root, "site \"%s\" may hold a-z, 0-9 and - only", c->site);
+            rc = conf_error(r->e, ERR_RANGE, r->doc, root,
+                            "site \"%s\" may hold a-z, 0-9 and - only", c->site);
         else if (c->station[0] < 'A' || c->station[0] > 'Z')
             rc = conf_error(r->e, ERR_RANGE, r->doc, root, "station must be one letter A-Z");
         if (rc < 0 || (rc = resolve(r, c->store, sizeof(c->store))) < 0 ||
@@ -496,8 +550,8 @@ int config_plan(const struct config *c, const struct config_line *l, const struc
         const struct config_route *t = route_of(l, ruleset_grade_code(rules, g));
         if (!t)
             return err_at(e, ERR_KEY, c->file, l->line,
-                          "line %s: rule set %s has grade \"%s\", but outlets: has no such grade", l->name,
-                          ruleset_id(rules), ruleset_grade_code(rules, g));
+                          "line %s: rule set %s has grade \"%s\", but outlets: has no such grade",
+                          l->name, ruleset_id(rules), ruleset_grade_code(rules, g));
         memcpy(p.choices[g], t->outlets, sizeof(p.choices[g]));
     }
     *ret = p;

@@ -1,6 +1,6 @@
-/* lotlined's configuration: one YAML file, read whole and checked whole before anything starts. Every
- * error names file, line, key and the nearest valid key. Plain values; borrowed by all, changed by
- * nobody after loading. */
+/* lotlined's configuration: one YAML file, read whole and checked whole before anything starts.
+ * Every error names file, line, key and the nearest valid key. Plain values; borrowed by all,
+ * changed by nobody after loading. */
 #pragma once
 #include "base/err.h"
 #include "controller/plan.h"
@@ -14,15 +14,16 @@
 #define CONFIG_ROLES_MAX    16
 #define CONFIG_BUYERS_MAX   32
 
-/* Where a device is: TCP (host, port) or a serial port. Devices with equal endpoints share a bus. */
+/* Where a device is: TCP (host, port) or a serial port. Devices with equal endpoints share a bus.
+ */
 struct config_endpoint {
-    char host[64];   /* numeric IPv4; "" when serial */
+    char host[64]; /* numeric IPv4; "" when serial */
     int64_t port;
     char serial[96]; /* device path; "" when TCP */
     int64_t baud;
-    int parity;      /* index into "none|even|odd" */
+    int parity; /* index into "none|even|odd" */
     int64_t stop_bits;
-    int line;        /* in the file, for later errors */
+    int line; /* in the file, for later errors */
 };
 struct config_line {
     char name[24];

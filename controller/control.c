@@ -58,8 +58,9 @@ static void client_send(struct client *c, const json_t *doc)
     if (rc == ERR_AGAIN && c->watching)
         return; /* a slow watcher misses a document, not the daemon's time */
     if (rc == ERR_TOOBIG) {
-        json_t *e = json_pack("{s:b,s:{s:s,s:s}}", "ok", 0, "error", "code", err_name(rc), "text",
-                              "the answer is too large: ask for less, or read the store with --store");
+        json_t *e =
+            json_pack("{s:b,s:{s:s,s:s}}", "ok", 0, "error", "code", err_name(rc), "text",
+                      "the answer is too large: ask for less, or read the store with --store");
         ipc_send(c->fd, e);
         json_decref(e);
     } else if (rc < 0) {
@@ -73,8 +74,8 @@ static void answer(struct request *r)
     if (!r->client)
         return;
     if (r->error.code)
-        doc = json_pack("{s:b,s:{s:s,s:s}}", "ok", 0, "error", "code", err_name(r->error.code), "text",
-                        r->error.text[0] ? r->error.text : err_text(r->error.code));
+        doc = json_pack("{s:b,s:{s:s,s:s}}", "ok", 0, "error", "code", err_name(r->error.code),
+                        "text", r->error.text[0] ? r->error.text : err_text(r->error.code));
     else
         doc = json_pack("{s:b,s:O?}", "ok", 1, "result", r->result);
     client_send(r->client, doc);
@@ -181,7 +182,8 @@ static int on_listen(sd_event_source *s, int fd, uint32_t events, void *data)
     return 0;
 }
 
-int control_new(sd_event *loop, struct daemon *d, const char *path, struct control **ret, struct err *e)
+int control_new(sd_event *loop, struct daemon *d, const char *path, struct control **ret,
+                struct err *e)
 {
     struct control *k = calloc(1, sizeof(*k));
     if (!k)

@@ -1,5 +1,5 @@
-/* The control socket of lotlined: clients, their requests, watchers. Main thread, on its sd-event loop;
- * requests wait in a bounded queue for the next turn, which answers them after its commit. */
+/* The control socket of lotlined: clients, their requests, watchers. Main thread, on its sd-event
+ * loop; requests wait in a bounded queue for the next turn, which answers them after its commit. */
 #pragma once
 #include "base/err.h"
 #include "traceability/command.h"
@@ -16,19 +16,22 @@ struct request {
     const char *verb, *request_id;
     const json_t *args;
     struct actor actor;
-    bool keep;      /* its answer stands although the commit failed: it asked nothing of the record */
+    bool keep; /* its answer stands although the commit failed: it asked nothing of the record */
     json_t *result; /* set by the turn, sent after the commit */
     struct err error;
 };
 
-int control_new(sd_event *loop, struct daemon *d, const char *path, struct control **ret, struct err *e);
+int control_new(sd_event *loop, struct daemon *d, const char *path, struct control **ret,
+                struct err *e);
 void control_free(struct control *c); /* closes clients, removes the socket file */
-struct request *control_next(struct control *c); /* the oldest request that has not run; NULL: none */
+struct request *
+control_next(struct control *c); /* the oldest request that has not run; NULL: none */
 bool control_waiting(const struct control *c);
-/* Answers everything that ran since the last call; `failed` (NULL: committed) replaces every answer to
- * a request that changed something. */
+/* Answers everything that ran since the last call; `failed` (NULL: committed) replaces every answer
+ * to a request that changed something. */
 void control_answer(struct control *c, const struct err *failed);
-/* Sends to every watcher: the head after a commit, or a status document. A slow watcher misses some. */
+/* Sends to every watcher: the head after a commit, or a status document. A slow watcher misses
+ * some. */
 void control_publish(struct control *c, const json_t *doc);
 bool control_watched(const struct control *c);
 void control_watch(struct request *r); /* the request's client wants the stream */

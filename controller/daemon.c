@@ -1,6 +1,6 @@
 /* The parts of lotlined and their order of birth and death. Main thread.
- * Owns: the record, buses with their devices, stations. Buses are made per endpoint: devices with the
- * same address or serial port share one.
+ * Owns: the record, buses with their devices, stations. Buses are made per endpoint: devices with
+ * the same address or serial port share one.
  *
  * 1. Nothing talks to a device before the record is open and its state has been read.
  * 2. Threads stop before anything that they use is freed. */
@@ -17,7 +17,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define NEWS_RING  512 /* without room the mailbox hands nothing over: items wait there, none is lost */
+#define NEWS_RING                                                                                  \
+    512 /* without room the mailbox hands nothing over: items wait there, none is lost */
 #define ORDER_RING 64
 #define HELD_MAX   1024
 
@@ -97,8 +98,8 @@ static int add_device(struct daemon *d, const struct config_endpoint *at, const 
     if (i < 0)
         return i;
     int rc = bus_add(d->buses[i], &dev);
-    return rc < 0 ? err_at(e, rc, d->c->file, at->line, "too many devices at one endpoint (at most %d)",
-                           BUS_DEVICES_MAX)
+    return rc < 0 ? err_at(e, rc, d->c->file, at->line,
+                           "too many devices at one endpoint (at most %d)", BUS_DEVICES_MAX)
                   : i;
 }
 
@@ -150,8 +151,8 @@ static int setup_line(struct daemon *d, struct daemon_line *l, const struct conf
     if ((rc = item_line_state(d->store, l->no, &o.state, e)) < 0)
         return rc;
     uint32_t from = o.state.seq > HELD_MAX ? o.state.seq - HELD_MAX : 0;
-    if (o.state.epoch &&
-        (rc = item_held_words(d->store, l->no, o.state.epoch, from, o.state.seq, hold_words, &held)) < 0)
+    if (o.state.epoch && (rc = item_held_words(d->store, l->no, o.state.epoch, from, o.state.seq,
+                                               hold_words, &held)) < 0)
         return err_set(e, rc, "line %s: the words of its last items cannot be read", cfg->name);
     if ((rc = planner_build(d, l, &l->plan, e)) < 0)
         return rc;
@@ -173,8 +174,10 @@ static int setup_line(struct daemon *d, struct daemon_line *l, const struct conf
 static int setup_scale(struct daemon *d, struct daemon_scale *s, const struct config_scale *cfg,
                        struct err *e)
 {
-    struct scale_options o = {
-        .name = cfg->name, .unit = (uint8_t)cfg->unit, .period_ms = (uint32_t)cfg->poll_ms, .map = cfg->map};
+    struct scale_options o = {.name = cfg->name,
+                              .unit = (uint8_t)cfg->unit,
+                              .period_ms = (uint32_t)cfg->poll_ms,
+                              .map = cfg->map};
     s->cfg = cfg;
     int rc = scale_new(&o, &s->scale, e);
     if (rc < 0)
@@ -183,12 +186,12 @@ static int setup_scale(struct daemon *d, struct daemon_scale *s, const struct co
     if (rc < 0)
         return rc;
     static const char *const roles[] = {"none", "static", "automatic"};
-    json_t *facts = json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I}", "scale", cfg->name, "role",
-                              roles[cfg->role], "class", cfg->accuracy_class, "serial", cfg->serial_no,
-                              "certificate", cfg->certificate, "valid_until_ms",
-                              (json_int_t)cfg->valid_until_ms, "max_mg", (json_int_t)cfg->max_g * 1000,
-                              "min_mg", (json_int_t)cfg->min_g * 1000, "e_mg", (json_int_t)cfg->e_mg, "d_mg",
-                              (json_int_t)cfg->d_mg);
+    json_t *facts = json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I}", "scale", cfg->name, "role", roles[cfg->role],
+        "class", cfg->accuracy_class, "serial", cfg->serial_no, "certificate", cfg->certificate,
+        "valid_until_ms", (json_int_t)cfg->valid_until_ms, "max_mg", (json_int_t)cfg->max_g * 1000,
+        "min_mg", (json_int_t)cfg->min_g * 1000, "e_mg", (json_int_t)cfg->e_mg, "d_mg",
+        (json_int_t)cfg->d_mg);
     const struct actor daemon = {.role = ROLE_DAEMON, .id = "daemon"};
     json_t *ret = NULL;
     rc = command_run(d->store, &daemon, NULL, "scale.configure", facts, &ret, NULL, e);
@@ -197,8 +200,8 @@ static int setup_scale(struct daemon *d, struct daemon_scale *s, const struct co
     return rc;
 }
 
-static int setup_station(struct daemon *d, struct daemon_station *s, const struct config_station *cfg,
-                         struct err *e)
+static int setup_station(struct daemon *d, struct daemon_station *s,
+                         const struct config_station *cfg, struct err *e)
 {
     s->cfg = cfg;
     s->scale = &d->scales[cfg->scale_index];
@@ -221,8 +224,10 @@ static int setup_station(struct daemon *d, struct daemon_station *s, const struc
 static int setup_drive(struct daemon *d, struct daemon_drive *v, const struct config_drive *cfg,
                        struct err *e)
 {
-    struct drive_options o = {
-        .name = cfg->name, .unit = (uint8_t)cfg->unit, .period_ms = (uint32_t)cfg->poll_ms, .map = cfg->map};
+    struct drive_options o = {.name = cfg->name,
+                              .unit = (uint8_t)cfg->unit,
+                              .period_ms = (uint32_t)cfg->poll_ms,
+                              .map = cfg->map};
     v->cfg = cfg;
     int rc = drive_new(&o, &v->drive, e);
     if (rc == 0)

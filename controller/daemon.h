@@ -1,5 +1,6 @@
 /* What lotlined's main thread owns. Only the files of the main thread include this: daemon.c (parts
- * and their start), turn.c (drain, commit, answer), control.c (socket), verbs.c, status.c, planner.c. */
+ * and their start), turn.c (drain, commit, answer), control.c (socket), verbs.c, status.c,
+ * planner.c. */
 #pragma once
 #include "base/ring.h"
 #include "controller/busthread.h"
@@ -20,13 +21,14 @@ struct daemon_line {
     struct line *line;
     struct ring *news, *orders;
     struct line_ack ack;
-    struct plan *plan;          /* the newest handed to the line */
-    struct plan *used[8];       /* handed over earlier, not yet given back */
-    uint32_t run;               /* run of `plan` */
+    struct plan *plan;    /* the newest handed to the line */
+    struct plan *used[8]; /* handed over earlier, not yet given back */
+    uint32_t run;         /* run of `plan` */
     struct busthread *thread;
     bool feed_stop, feed_changed; /* wanted by a person; to be told after the commit */
-    uint32_t box_changed;         /* bit k: an empty box stands under outlet k; to be told after the commit */
-    bool broken;    /* its news cannot be stored (ERR_EPOCH): no acknowledgement until a person acts */
+    uint32_t
+        box_changed; /* bit k: an empty box stands under outlet k; to be told after the commit */
+    bool broken; /* its news cannot be stored (ERR_EPOCH): no acknowledgement until a person acts */
     uint64_t net_mg; /* items stored since start, for the rollup */
     struct line_held *held;
 };
@@ -39,8 +41,8 @@ struct daemon_station {
     struct station *station;
     struct daemon_scale *scale;
     struct station_facts facts;
-    int64_t fed_ns;       /* the reading that was fed last */
-    uint32_t in_doubt;    /* placement accepted in the open transaction; 0: none */
+    int64_t fed_ns;    /* the reading that was fed last */
+    uint32_t in_doubt; /* placement accepted in the open transaction; 0: none */
 };
 struct daemon_drive {
     const struct config_drive *cfg;
@@ -93,7 +95,8 @@ int daemon_setup(struct daemon *d, struct config *c, struct err *e);
 int daemon_start(struct daemon *d, struct err *e); /* bus threads run from here on */
 void daemon_stop(struct daemon *d);                /* goodbyes, joins, last turn, closes */
 void daemon_order(struct daemon *d, struct daemon_line *l, const struct order *o);
-void daemon_alarm(struct daemon *d, const char *code, const char *line, const char *text, bool active);
+void daemon_alarm(struct daemon *d, const char *code, const char *line, const char *text,
+                  bool active);
 /* Once a second: what does not answer is an alarm that names where. */
 void daemon_watch_devices(struct daemon *d, struct mono now);
 struct daemon_line *daemon_line_no(struct daemon *d, uint32_t no); /* asserts that it exists */
@@ -104,13 +107,15 @@ bool daemon_alive(const struct daemon *d, struct mono now); /* every bus thread 
 /* turn.c: drain rings and requests, commit once, only then acknowledge, order, answer. */
 void turn_run(struct daemon *d, struct mono now);
 
-/* planner.c. ERR_STATE with the way out: the line's map does not give all measures that the rules need. */
+/* planner.c. ERR_STATE with the way out: the line's map does not give all measures that the rules
+ * need. */
 int planner_fits(const struct config_line *l, const struct ruleset *rules, struct err *e);
 /* The plan of a line's open run as the record has it (run 0 when none). malloc'd. */
 int planner_build(struct daemon *d, struct daemon_line *l, struct plan **ret, struct err *e);
 /* The record changed what governs the line: build and hand over. */
 int planner_renew(struct daemon *d, struct daemon_line *l, struct err *e);
-/* After a commit that may have changed runs or holds: renews the plans that differ from the record. */
+/* After a commit that may have changed runs or holds: renews the plans that differ from the record.
+ */
 void planner_refresh(struct daemon *d);
 /* The line no longer uses this plan. */
 void planner_retire(struct daemon_line *l, const struct plan *p);

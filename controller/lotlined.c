@@ -61,7 +61,8 @@ static int loop_sources(sd_event *loop, struct daemon *d)
     if (sd_event_now(loop, CLOCK_MONOTONIC, &now) < 0 ||
         sd_event_add_io(loop, NULL, d->news_fd, EPOLLIN, on_news, d) < 0 ||
         sd_event_add_time(loop, NULL, CLOCK_MONOTONIC, now + TICK_US, 1000, on_tick, d) < 0 ||
-        sd_event_add_post(loop, NULL, on_pass, d) < 0 || sd_event_add_signal(loop, NULL, SIGTERM, NULL, NULL) < 0 ||
+        sd_event_add_post(loop, NULL, on_pass, d) < 0 ||
+        sd_event_add_signal(loop, NULL, SIGTERM, NULL, NULL) < 0 ||
         sd_event_add_signal(loop, NULL, SIGINT, NULL, NULL) < 0)
         return ERR_NOMEM;
     return 0;
@@ -119,7 +120,8 @@ int main(int argc, char **argv)
     }
     /* Reading large files once must not teach the allocator to keep what it could give back. */
     mallopt(M_MMAP_THRESHOLD, 64 << 10);
-    log_setup("lotlined", verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, getenv("JOURNAL_STREAM") != NULL);
+    log_setup("lotlined", verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+              getenv("JOURNAL_STREAM") != NULL);
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

@@ -1,5 +1,5 @@
-/* What passes between a bus thread and the main thread: fixed records through rings (base/ring.h), one
- * acknowledged position per line in atomics, and snapshots for status. Plain values. */
+/* What passes between a bus thread and the main thread: fixed records through rings (base/ring.h),
+ * one acknowledged position per line in atomics, and snapshots for status. Plain values. */
 #pragma once
 #include "controller/plan.h"
 #include "traceability/item.h"
@@ -10,14 +10,16 @@ enum news_kind {
     NEWS_ITEM,           /* u.item */
     NEWS_OUTCOME,        /* u.outcome */
     NEWS_GAP,            /* u.gap */
-    NEWS_EPOCH_WANTED,   /* u.epoch: the PLC shows EPOCH 0 with this nonce; main proposes, commits, orders */
+    NEWS_EPOCH_WANTED,   /* u.epoch: the PLC shows EPOCH 0 with this nonce; main proposes, commits,
+                            orders */
     NEWS_EPOCH_SHOWN,    /* u.epoch: the PLC shows the proposed epoch */
-    NEWS_EPOCH_UNKNOWN,  /* u.epoch with oldest: main opens it (gap 1…oldest−1), then ORDER_EPOCH_OPEN */
+    NEWS_EPOCH_UNKNOWN,  /* u.epoch with oldest: main opens it (gap 1…oldest−1), then
+                            ORDER_EPOCH_OPEN */
     NEWS_PLAN_EFFECTIVE, /* u.plan: governs from (epoch, seq); the former plan is no longer used */
     NEWS_QUARANTINE,     /* u.alarm: the line is quarantined; why as text constant */
     NEWS_QUARANTINE_OVER,
-    NEWS_ALARM,          /* u.alarm */
-    NEWS_HELD_GONE,      /* u.epoch.oldest: words of items below need not be kept (rule 3) */
+    NEWS_ALARM,     /* u.alarm */
+    NEWS_HELD_GONE, /* u.epoch.oldest: words of items below need not be kept (rule 3) */
 };
 struct news {
     enum news_kind kind;
@@ -34,8 +36,8 @@ struct news {
             uint32_t epoch, seq;
         } plan;
         struct {
-            const char *code;   /* "foreign-host", "unreadable-item", "epoch-conflict" … */
-            const char *text;   /* constant */
+            const char *code; /* "foreign-host", "unreadable-item", "epoch-conflict" … */
+            const char *text; /* constant */
             uint32_t epoch, seq;
         } alarm;
     } u;
@@ -44,7 +46,8 @@ struct news {
 /* Main → line. */
 enum order_kind {
     ORDER_EPOCH,      /* epoch, nonce: committed; write NEW_EPOCH */
-    ORDER_EPOCH_OPEN, /* epoch: the unknown epoch stands in the record, committed up to seq and out */
+    ORDER_EPOCH_OPEN, /* epoch: the unknown epoch stands in the record, committed up to seq and out
+                       */
     ORDER_PLAN,       /* plan: from the next item on; answered by NEWS_PLAN_EFFECTIVE */
     ORDER_FEED_STOP,  /* on */
     ORDER_BOX,        /* outlet: an empty box stands there, its fill counter starts at 0 */
@@ -57,7 +60,8 @@ struct order {
     bool on;
 };
 
-/* Durably committed positions, written by main after each commit, read by the line. epoch << 32 | n. */
+/* Durably committed positions, written by main after each commit, read by the line. epoch << 32 |
+ * n. */
 struct line_ack {
     _Atomic uint64_t seq, out;
 };
@@ -69,7 +73,7 @@ struct line_status {
     uint16_t plc_state, fault, late_count, lost_count, default_outlet, n_outlets, outlet_blocked,
         enc_speed, pulses_per_m;
     uint64_t decided, adopted, unreadable, late_at_host; /* since start */
-    int64_t last_header_ns; /* mono */
+    int64_t last_header_ns;                              /* mono */
     int64_t slot_p50_us, slot_p99_us; /* header read that showed the item → slot confirmed */
     uint64_t outlet_items[OUTLETS_MAX + 1];
     uint64_t grade_items[CROP_GRADES_MAX + 1];

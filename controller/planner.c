@@ -47,20 +47,24 @@ int planner_fits(const struct config_line *l, const struct ruleset *rules, struc
         if (!(ruleset_needs(other) & ~has))
             add_word(others, sizeof(others), ruleset_id(other));
     }
-    return err_set(e, ERR_STATE, "line %s: rule set %s needs %s, which map %s does not give: take %s", l->name,
+    return err_set(e, ERR_STATE,
+                   "line %s: rule set %s needs %s, which map %s does not give: take %s", l->name,
                    ruleset_id(rules), measures, map_id(l->map),
                    others[0] ? others : "another map, or rules for what it gives");
 }
 
-static int plan_of_run(struct daemon *d, struct daemon_line *l, const struct run_state *r, struct plan *p,
-                       struct err *e)
+static int plan_of_run(struct daemon *d, struct daemon_line *l, const struct run_state *r,
+                       struct plan *p, struct err *e)
 {
     const struct ruleset *rules = crop_ruleset(l->cfg->crop, r->ruleset);
-    if (strcmp(r->crop, crop_id(l->cfg->crop)) != 0 || !rules || strcmp(ruleset_sha256(rules), r->sha256) != 0)
-        return err_set(e, ERR_STATE,
-                       "run %s on line %s was started with rule set %s of crop %s, which the crop file no longer "
-                       "holds unchanged: put it back, or stop the run with the version that it began with",
-                       r->id, l->cfg->name, r->ruleset, r->crop);
+    if (strcmp(r->crop, crop_id(l->cfg->crop)) != 0 || !rules ||
+        strcmp(ruleset_sha256(rules), r->sha256) != 0)
+        return err_set(
+            e, ERR_STATE,
+            "run %s on line %s was started with rule set %s of crop %s, which the crop file no "
+            "longer "
+            "holds unchanged: put it back, or stop the run with the version that it began with",
+            r->id, l->cfg->name, r->ruleset, r->crop);
     int rc = planner_fits(l->cfg, rules, e);
     if (rc < 0 || (rc = config_plan(d->c, l->cfg, rules, p, e)) < 0)
         return rc;
@@ -102,7 +106,8 @@ int planner_renew(struct daemon *d, struct daemon_line *l, struct err *e)
         i++;
     if (i == sizeof(l->used) / sizeof(l->used[0])) {
         free(p);
-        return err_set(e, ERR_BUSY, "line %s has not taken up its former plans yet: try again", l->cfg->name);
+        return err_set(e, ERR_BUSY, "line %s has not taken up its former plans yet: try again",
+                       l->cfg->name);
     }
     l->used[i] = l->plan; /* invariant 1 */
     l->plan = p;
@@ -123,7 +128,8 @@ void planner_refresh(struct daemon *d)
         if (rc == 0 && (r.run != l->plan->run || r.held != l->plan->held))
             rc = planner_renew(d, l, &e);
         if (rc < 0)
-            daemon_alarm(d, "plan", l->cfg->name, "The line's plan cannot be renewed: see the log", true);
+            daemon_alarm(d, "plan", l->cfg->name, "The line's plan cannot be renewed: see the log",
+                         true);
         if (rc < 0)
             log_error("line %s: %s", l->cfg->name, e.text);
     }
@@ -142,13 +148,14 @@ json_t *planner_rule_facts(const struct crop *c, const struct ruleset *r)
 {
     json_t *grades = json_array();
     for (uint16_t g = 1; g <= ruleset_grades(r); g++)
-        json_array_append_new(grades, json_pack("{s:s,s:s,s:s}", "code", ruleset_grade_code(r, g), "name_zh",
-                                                ruleset_grade_name(r, g, "zh"), "name_en",
-                                                ruleset_grade_name(r, g, "en")));
+        json_array_append_new(grades, json_pack("{s:s,s:s,s:s}", "code", ruleset_grade_code(r, g),
+                                                "name_zh", ruleset_grade_name(r, g, "zh"),
+                                                "name_en", ruleset_grade_name(r, g, "en")));
     char *text = crop_ruleset_text(c, r);
-    json_t *facts = json_pack("{s:s,s:s,s:I,s:s,s:s,s:s*,s:o}", "crop", crop_id(c), "ruleset", ruleset_id(r), "version",
-                     (json_int_t)ruleset_version(r), "sha256", ruleset_sha256(r), "basis",
-                     grade_basis_word(ruleset_basis(r)), "text", text, "grades", grades);
+    json_t *facts =
+        json_pack("{s:s,s:s,s:I,s:s,s:s,s:s*,s:o}", "crop", crop_id(c), "ruleset", ruleset_id(r),
+                  "version", (json_int_t)ruleset_version(r), "sha256", ruleset_sha256(r), "basis",
+                  grade_basis_word(ruleset_basis(r)), "text", text, "grades", grades);
     free(text);
     return facts;
 }

@@ -1,11 +1,13 @@
-/* One turn of the main thread: drain rings and requests, commit once, only then acknowledge, order and
- * answer. Batches grow by themselves while the disk is slow.  way: 11/12 commit, then acknowledge
+/* One turn of the main thread: drain rings and requests, commit once, only then acknowledge, order
+ * and answer. Batches grow by themselves while the disk is slow.  way: 11/12 commit, then
+ * acknowledge
  *
- * 1. A position is acknowledged, an answer sent and an order given only after store_commit returned 0.
+ * 1. A position is acknowledged, an answer sent and an order given only after store_commit returned
+ * 0.
  * 2. News that were drained but not committed stay in d->news and are applied again after a reopen;
  *    what the record has already is recognised there and stored once.
- * 3. A failed commit stops acknowledgements at once and asks every line for feed-stop; both end when a
- *    reopened store has committed again. */
+ * 3. A failed commit stops acknowledgements at once and asks every line for feed-stop; both end
+ * when a reopened store has committed again. */
 #include "base/log.h"
 #include "controller/control.h"
 #include "controller/daemon.h"
@@ -29,13 +31,14 @@ static void drain(struct daemon *d)
     }
 }
 
-static int line_alarm(struct daemon *d, const struct daemon_line *l, const struct news *n, struct err *e)
+static int line_alarm(struct daemon *d, const struct daemon_line *l, const struct news *n,
+                      struct err *e)
 {
     bool over = n->kind == NEWS_QUARANTINE_OVER;
     daemon_alarm(d, over ? "quarantine" : n->u.alarm.code, l->cfg->name, n->u.alarm.text, !over);
-    return n->kind == NEWS_QUARANTINE
-               ? line_quarantine(d->store, l->no, n->u.alarm.epoch, n->u.alarm.seq, n->u.alarm.code, e)
-               : 0;
+    return n->kind == NEWS_QUARANTINE ? line_quarantine(d->store, l->no, n->u.alarm.epoch,
+                                                        n->u.alarm.seq, n->u.alarm.code, e)
+                                      : 0;
 }
 
 static int apply_news(struct daemon *d, const struct news *n, struct err *e)
@@ -49,9 +52,11 @@ static int apply_news(struct daemon *d, const struct news *n, struct err *e)
     case NEWS_OUTCOME: return outcome_append(d->store, &n->u.outcome, e);
     case NEWS_GAP: return gap_append(d->store, &n->u.gap, e);
     case NEWS_EPOCH_WANTED: return epoch_propose(d->store, l->no, n->u.epoch.nonce, &epoch, e);
-    case NEWS_EPOCH_SHOWN: return epoch_shown(d->store, l->no, n->u.epoch.epoch, n->u.epoch.nonce, e);
+    case NEWS_EPOCH_SHOWN:
+        return epoch_shown(d->store, l->no, n->u.epoch.epoch, n->u.epoch.nonce, e);
     case NEWS_EPOCH_UNKNOWN:
-        return epoch_unknown(d->store, l->no, n->u.epoch.epoch, n->u.epoch.oldest, n->u.epoch.nonce, e);
+        return epoch_unknown(d->store, l->no, n->u.epoch.epoch, n->u.epoch.oldest, n->u.epoch.nonce,
+                             e);
     case NEWS_HELD_GONE: return 0;
     case NEWS_PLAN_EFFECTIVE: return 0;
     case NEWS_QUARANTINE:
@@ -61,8 +66,8 @@ static int apply_news(struct daemon *d, const struct news *n, struct err *e)
     return 0;
 }
 
-/* A conflict with what is committed breaks its line, not the record; trouble with the disk fails the
- * turn. */
+/* A conflict with what is committed breaks its line, not the record; trouble with the disk fails
+ * the turn. */
 static bool line_trouble(int rc)
 {
     return rc == ERR_EPOCH || rc == ERR_STATE || rc == ERR_RANGE || rc == ERR_NOT_FOUND;
@@ -76,10 +81,11 @@ static int apply_all(struct daemon *d, struct err *e)
         if (rc < 0 && line_trouble(rc)) {
             struct daemon_line *l = daemon_line_no(d, n->line);
             l->broken = true;
-            log_error("line %s: %s: its items are not stored and not acknowledged any more", l->cfg->name,
-                      e->text);
+            log_error("line %s: %s: its items are not stored and not acknowledged any more",
+                      l->cfg->name, e->text);
             daemon_alarm(d, "record-conflict", l->cfg->name,
-                         "What the PLC sends contradicts the record: clear the mailbox at the PLC, restart lotlined",
+                         "What the PLC sends contradicts the record: clear the mailbox at the PLC, "
+                         "restart lotlined",
                          true);
         } else if (rc < 0) {
             return rc;
@@ -107,7 +113,9 @@ static void after_commit(struct daemon *d, const struct news *n)
         if (n->u.item.net_mg > 0)
             l->net_mg += (uint64_t)n->u.item.net_mg;
         break;
-    case NEWS_OUTCOME: atomic_store(&l->ack.out, position(n->u.outcome.epoch, n->u.outcome.out)); break;
+    case NEWS_OUTCOME:
+        atomic_store(&l->ack.out, position(n->u.outcome.epoch, n->u.outcome.out));
+        break;
     case NEWS_GAP:
         if (n->u.gap.to && n->u.gap.kind == GAP_ITEMS)
             atomic_store(&l->ack.seq, position(n->u.gap.epoch, n->u.gap.to));
@@ -116,16 +124,18 @@ static void after_commit(struct daemon *d, const struct news *n)
         break;
     case NEWS_EPOCH_WANTED:
         if (item_line_state(d->store, l->no, &st, &e) == 0)
-            daemon_order(d, l, &(struct order){.kind = ORDER_EPOCH, .epoch = st.epoch, .nonce = st.epoch_nonce});
+            daemon_order(
+                d, l,
+                &(struct order){.kind = ORDER_EPOCH, .epoch = st.epoch, .nonce = st.epoch_nonce});
         break;
     case NEWS_EPOCH_UNKNOWN:
         if (item_line_state(d->store, l->no, &st, &e) == 0 && st.epoch == n->u.epoch.epoch)
-            daemon_order(d, l,
-                         &(struct order){.kind = ORDER_EPOCH_OPEN, .epoch = st.epoch, .seq = st.seq, .out = st.out});
+            daemon_order(
+                d, l,
+                &(struct order){
+                    .kind = ORDER_EPOCH_OPEN, .epoch = st.epoch, .seq = st.seq, .out = st.out});
         break;
-    case NEWS_PLAN_EFFECTIVE:
-        planner_retire(l, n->u.plan.former);
-        break;
+    case NEWS_PLAN_EFFECTIVE: planner_retire(l, n->u.plan.former); break;
     case NEWS_EPOCH_SHOWN:
     case NEWS_HELD_GONE:
     case NEWS_QUARANTINE:
@@ -166,7 +176,8 @@ static void turn_failed(struct daemon *d, struct mono now, const struct err *e)
     d->plans_stale = false;
     if (!d->failed) {
         log_error("the record cannot be written: %s: lines are asked to stop feeding", e->text);
-        daemon_alarm(d, "record-failed", "", "The record cannot be written: free or repair the disk", true);
+        daemon_alarm(d, "record-failed", "",
+                     "The record cannot be written: free or repair the disk", true);
         feed_stop_all(d, true);
     }
     d->failed = true;
@@ -202,8 +213,8 @@ static void orders_out(struct daemon *d)
     d->plans_stale = false;
 }
 
-/* Wakes only the lines that have something new to say to their PLC: a wake-up costs every other line's
- * thread the time between two polls. */
+/* Wakes only the lines that have something new to say to their PLC: a wake-up costs every other
+ * line's thread the time between two polls. */
 static void acknowledge(struct daemon *d)
 {
     bool news[CONFIG_LINES_MAX] = {false};
@@ -262,7 +273,8 @@ void turn_run(struct daemon *d, struct mono now)
     struct err e = {0};
     struct request *r;
     if (d->failed && !reopened(d, now)) {
-        struct err down = {.code = ERR_IO, .text = "the record cannot be written: free or repair the disk"};
+        struct err down = {.code = ERR_IO,
+                           .text = "the record cannot be written: free or repair the disk"};
         while ((r = control_next(d->control))) {
             if ((r->keep = verb_needs_no_record(r->verb)))
                 verb_run(d, r);

@@ -1,5 +1,5 @@
-/* What may be asked over the control socket: a table of the daemon's own verbs, then the commands of
- * the record. Main thread, inside the turn's transaction; answers leave after its commit.
+/* What may be asked over the control socket: a table of the daemon's own verbs, then the commands
+ * of the record. Main thread, inside the turn's transaction; answers leave after its commit.
  *
  * 1. The daemon adds what only it knows (readings, rule sets, positions); a client cannot give it.
  * 2. A weighing is accepted only through the station's interlock, as shown, once. */
@@ -17,27 +17,34 @@
 
 typedef int verb_fn(struct daemon *d, struct request *r, json_t **ret, struct err *e);
 
-static verb_fn do_ping, do_status, do_watch, do_report, do_parties, do_problems, do_list, do_accept, do_run_start, do_box_open,
-    do_feed_stop, do_feed_release;
+static verb_fn do_ping, do_status, do_watch, do_report, do_parties, do_problems, do_list, do_accept,
+    do_run_start, do_box_open, do_feed_stop, do_feed_release;
 
 static const struct {
     const char *name;
     enum role role;
     verb_fn *run;
 } verbs[] = {
-    {"ping", ROLE_NOBODY, do_ping},           {"status", ROLE_NOBODY, do_status},
-    {"watch", ROLE_NOBODY, do_watch},         {"sink.report", ROLE_NOBODY, do_report},
-    {"party.list", ROLE_WORKER, do_parties},  {"product.list", ROLE_WORKER, do_list},
-    {"lot.list", ROLE_WORKER, do_list},       {"task.list", ROLE_WORKER, do_list},
+    {"ping", ROLE_NOBODY, do_ping},
+    {"status", ROLE_NOBODY, do_status},
+    {"watch", ROLE_NOBODY, do_watch},
+    {"sink.report", ROLE_NOBODY, do_report},
+    {"party.list", ROLE_WORKER, do_parties},
+    {"product.list", ROLE_WORKER, do_list},
+    {"lot.list", ROLE_WORKER, do_list},
+    {"task.list", ROLE_WORKER, do_list},
     {"problem.list", ROLE_OPERATOR, do_problems},
     {"station.accept", ROLE_WORKER, do_accept},
-    {"run.start", ROLE_OPERATOR, do_run_start}, {"box.open", ROLE_WORKER, do_box_open},
-    {"feed.stop", ROLE_WORKER, do_feed_stop}, {"feed.release", ROLE_OPERATOR, do_feed_release},
+    {"run.start", ROLE_OPERATOR, do_run_start},
+    {"box.open", ROLE_WORKER, do_box_open},
+    {"feed.stop", ROLE_WORKER, do_feed_stop},
+    {"feed.release", ROLE_OPERATOR, do_feed_release},
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 /* Commands after which a line may be governed by something else. */
-static const char *const governing[] = {"run.start", "run.stop", "hold.place", "hold.release", "recall.start"};
+static const char *const governing[] = {"run.start", "run.stop", "hold.place", "hold.release",
+                                        "recall.start"};
 
 static int do_ping(struct daemon *d, struct request *r, json_t **ret, struct err *e)
 {
@@ -88,13 +95,15 @@ static int do_parties(struct daemon *d, struct request *r, json_t **ret, struct 
 {
     json_t *people = NULL, *list, *p;
     size_t i;
-    int rc = people_find(d->store, json_text_or(r->args, "kind", ""), json_text_or(r->args, "find", ""), 500, &people, e);
+    int rc = people_find(d->store, json_text_or(r->args, "kind", ""),
+                         json_text_or(r->args, "find", ""), 500, &people, e);
     if (rc < 0)
         return rc;
     list = json_array();
     json_array_foreach(people, i, p)
-        json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "pid", json_text_or(p, "pid", ""), "label",
-                                              json_text_or(p, "name", ""), "initials", json_text_or(p, "initials", "")));
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "pid", json_text_or(p, "pid", ""),
+                                              "label", json_text_or(p, "name", ""), "initials",
+                                              json_text_or(p, "initials", "")));
     json_decref(people);
     *ret = json_pack("{s:o}", "parties", list);
     return 0;
@@ -124,9 +133,10 @@ static int do_list(struct daemon *d, struct request *r, json_t **ret, struct err
     return rc;
 }
 
-/* Runs a command of the record for the client, with what the daemon adds (invariant 1). Takes args over. */
-static int run_as_daemon(struct daemon *d, struct request *r, const char *command, json_t *args, json_t **ret,
-                         struct err *e)
+/* Runs a command of the record for the client, with what the daemon adds (invariant 1). Takes args
+ * over. */
+static int run_as_daemon(struct daemon *d, struct request *r, const char *command, json_t *args,
+                         json_t **ret, struct err *e)
 {
     const struct actor a = {.role = ROLE_DAEMON, .id = r->actor.id};
     int rc = command_run(d->store, &a, r->request_id, command, args, ret, NULL, e);
@@ -147,7 +157,8 @@ static int needs_request_id(const struct request *r, struct err *e)
     return err_set(e, ERR_KEY, "a request that changes something needs a request_id");
 }
 
-static json_t *weighing_args(struct request *r, const struct daemon_station *s, const struct scale_view *v)
+static json_t *weighing_args(struct request *r, const struct daemon_station *s,
+                             const struct scale_view *v)
 {
     char raw[64 * 4 + 1], alibi[24];
     uint8_t bytes[128];
@@ -169,8 +180,8 @@ static json_t *weighing_args(struct request *r, const struct daemon_station *s, 
     return args;
 }
 
-static int accept_fields(struct daemon *d, struct request *r, struct daemon_station **ret_s, int64_t *placement,
-                         int64_t *shown, struct err *e)
+static int accept_fields(struct daemon *d, struct request *r, struct daemon_station **ret_s,
+                         int64_t *placement, int64_t *shown, struct err *e)
 {
     const char *name;
     int rc = needs_request_id(r, e);
@@ -195,19 +206,23 @@ static int do_accept(struct daemon *d, struct request *r, json_t **ret, struct e
     int rc = accept_fields(d, r, &s, &placement, &shown, e);
     if (rc < 0)
         return rc;
-    /* A repeat of an answered request gets the first answer, although its placement is used up; what the
-     * interlock refuses is no answer yet: the same request may come again when the scale is steady. */
+    /* A repeat of an answered request gets the first answer, although its placement is used up;
+     * what the interlock refuses is no answer yet: the same request may come again when the scale
+     * is steady. */
     rc = command_answered(d->store, r->request_id, "weighing.record", &known, ret, e);
     if (rc < 0 || known)
         return rc;
-    if ((rc = station_accept(s->station, &s->facts, (uint32_t)placement, shown, mono_now(), &v, e)) < 0)
+    if ((rc = station_accept(s->station, &s->facts, (uint32_t)placement, shown, mono_now(), &v,
+                             e)) < 0)
         return rc;
     json_t *args = weighing_args(r, s, &v);
-    bool close_box = strcmp(json_text_or(args, "purpose", ""), "box") == 0 && json_object_get(args, "line");
+    bool close_box =
+        strcmp(json_text_or(args, "purpose", ""), "box") == 0 && json_object_get(args, "line");
     struct daemon_line *l = close_box ? daemon_line_named(d, json_text_or(args, "line", "")) : NULL;
     int64_t outlet = json_int_or(args, "outlet", 0);
     if (l)
-        json_object_set_new(args, "close_out", json_integer((json_int_t)(atomic_load(&l->ack.out) & UINT32_MAX)));
+        json_object_set_new(args, "close_out",
+                            json_integer((json_int_t)(atomic_load(&l->ack.out) & UINT32_MAX)));
     rc = run_as_daemon(d, r, "weighing.record", args, ret, e);
     if (rc < 0) {
         station_undo(s->station, (uint32_t)placement);
@@ -234,9 +249,11 @@ static int do_run_start(struct daemon *d, struct request *r, json_t **ret, struc
     if (!l)
         return err_set(e, ERR_NOT_FOUND, "no line \"%s\" in the configuration", line);
     if (!set)
-        return err_set(e, ERR_NOT_FOUND, "crop %s has no rule set \"%s\"", crop_id(l->cfg->crop), rules);
+        return err_set(e, ERR_NOT_FOUND, "crop %s has no rule set \"%s\"", crop_id(l->cfg->crop),
+                       rules);
     struct plan plan;
-    if ((rc = planner_fits(l->cfg, set, e)) < 0 || (rc = config_plan(d->c, l->cfg, set, &plan, e)) < 0)
+    if ((rc = planner_fits(l->cfg, set, e)) < 0 ||
+        (rc = config_plan(d->c, l->cfg, set, &plan, e)) < 0)
         return rc;
     json_t *args = copy_args(r);
     json_object_del(args, "ruleset");
@@ -254,7 +271,8 @@ static int do_box_open(struct daemon *d, struct request *r, json_t **ret, struct
     if (rc < 0)
         return rc;
     if (!l)
-        return err_set(e, ERR_NOT_FOUND, "no line \"%s\" in the configuration", json_text_or(r->args, "line", ""));
+        return err_set(e, ERR_NOT_FOUND, "no line \"%s\" in the configuration",
+                       json_text_or(r->args, "line", ""));
     rc = command_run(d->store, &r->actor, r->request_id, "box.open", r->args, ret, NULL, e);
     if (rc == 0 && outlet >= 1 && outlet <= OUTLETS_MAX)
         l->box_changed |= 1u << outlet;
@@ -265,7 +283,8 @@ static int feed(struct daemon *d, struct request *r, bool on, json_t **ret, stru
 {
     struct daemon_line *l = daemon_line_named(d, json_text_or(r->args, "line", ""));
     if (!l)
-        return err_set(e, ERR_NOT_FOUND, "no line \"%s\" in the configuration", json_text_or(r->args, "line", ""));
+        return err_set(e, ERR_NOT_FOUND, "no line \"%s\" in the configuration",
+                       json_text_or(r->args, "line", ""));
     int rc = feed_stop(d->store, l->no, on, r->actor.id, e);
     if (rc == 0) {
         l->feed_stop = on;
@@ -308,7 +327,8 @@ void verb_run(struct daemon *d, struct request *r)
     for (size_t i = 0; i < N_VERBS; i++)
         if (strcmp(verbs[i].name, r->verb) == 0) {
             if (r->actor.role < verbs[i].role)
-                rc = err_set(&r->error, ERR_DENIED, "\"%s\" needs the role %s", r->verb, roles[verbs[i].role]);
+                rc = err_set(&r->error, ERR_DENIED, "\"%s\" needs the role %s", r->verb,
+                             roles[verbs[i].role]);
             else
                 rc = verbs[i].run(d, r, &r->result, &r->error);
             goto out;

@@ -354,9 +354,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_canonical_text_is_what_the_hash_is_of),
-        cmocka_unit_test(test_errors),    cmocka_unit_test(test_all_errors),
-        cmocka_unit_test(test_answers),   cmocka_unit_test(test_hash),
-        cmocka_unit_test(test_shipped),   cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_all_errors),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_shipped),
+        cmocka_unit_test(test_describe),
         cmocka_unit_test(test_file_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,11 @@
 /* One MQTT connection over paho MQTTAsync.
- * Threads: the publisher thread calls; paho's two threads (serialised by paho's own mutex, so the ring
- * has one producer) run the callbacks.
- * Owns: the paho handle, a ring of events, the slots of publishes in flight.
- * 1. A callback pushes one record and nothing else: no paho call, no lock, no I/O (paho holds its mutex).
- * 2. A slot is taken and given back by the publisher thread only; its generation makes late callbacks
- *    of a dropped connection harmless.
+ * Threads: the publisher thread calls; paho's two threads (serialised by paho's own mutex, so the
+ * ring has one producer) run the callbacks. Owns: the paho handle, a ring of events, the slots of
+ * publishes in flight.
+ * 1. A callback pushes one record and nothing else: no paho call, no lock, no I/O (paho holds its
+ * mutex).
+ * 2. A slot is taken and given back by the publisher thread only; its generation makes late
+ * callbacks of a dropped connection harmless.
  * 3. The window stays at or under what the broker granted: paho 1.3.12 is not woken by a PUBACK and
  *    would sleep up to a second otherwise. */
 #include "mqtt/client.h"
@@ -56,7 +57,8 @@ static void push(struct client *c, struct record r) /* invariant 1 */
 static void on_connected5(void *ctx, MQTTAsync_successData5 *r)
 {
     int max = MQTTProperties_getNumericValue(&r->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
-    push(ctx, (struct record){{.kind = CLIENT_CONNECTED, .code = max > 0 ? max : RECEIVE_NONE}, -1});
+    push(ctx,
+         (struct record){{.kind = CLIENT_CONNECTED, .code = max > 0 ? max : RECEIVE_NONE}, -1});
 }
 
 static void on_connected3(void *ctx, MQTTAsync_successData *r)
@@ -67,7 +69,9 @@ static void on_connected3(void *ctx, MQTTAsync_successData *r)
 
 static void on_refused5(void *ctx, MQTTAsync_failureData5 *r)
 {
-    push(ctx, (struct record){{.kind = CLIENT_REFUSED, .code = r->reasonCode ? (int)r->reasonCode : r->code}, -1});
+    push(ctx,
+         (struct record){
+             {.kind = CLIENT_REFUSED, .code = r->reasonCode ? (int)r->reasonCode : r->code}, -1});
 }
 
 static void on_refused3(void *ctx, MQTTAsync_failureData *r)
@@ -161,7 +165,8 @@ static int read_password(struct client *c, struct err *e)
         c->password[0] = 0;
     fclose(f);
     c->password[strcspn(c->password, "\r\n")] = 0;
-    return c->password[0] ? 0 : err_set(e, ERR_PARSE, "password file %s is empty", c->o.password_file);
+    return c->password[0] ? 0
+                          : err_set(e, ERR_PARSE, "password file %s is empty", c->o.password_file);
 }
 
 int client_new(const struct client_options *o, struct client **ret, struct err *e)
@@ -175,13 +180,15 @@ int client_new(const struct client_options *o, struct client **ret, struct err *
     int rc = c->fd < 0 || !c->events ? err_set(e, ERR_NOMEM, "no memory for the MQTT client") : 0;
     if (rc == 0)
         rc = read_password(c, e);
-    snprintf(c->uri, sizeof(c->uri), "%s://%s:%lld", o->tls ? "ssl" : "tcp", o->host, (long long)o->port);
+    snprintf(c->uri, sizeof(c->uri), "%s://%s:%lld", o->tls ? "ssl" : "tcp", o->host,
+             (long long)o->port);
     MQTTAsync_createOptions create = MQTTAsync_createOptions_initializer5;
     create.MQTTVersion = o->v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     create.sendWhileDisconnected = 0;
     create.maxBufferedMessages = 64;
-    if (rc == 0 && MQTTAsync_createWithOptions(&c->handle, c->uri, o->id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
-                                               &create) != MQTTASYNC_SUCCESS)
+    if (rc == 0 &&
+        MQTTAsync_createWithOptions(&c->handle, c->uri, o->id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
+                                    &create) != MQTTASYNC_SUCCESS)
         rc = err_set(e, ERR_NOMEM, "no MQTT client for %s", c->uri);
     if (rc == 0) {
         MQTTAsync_setCallbacks(c->handle, c, on_lost, on_message, NULL);
@@ -325,7 +332,8 @@ static struct slot *slot_take(struct client *c, uint64_t context)
     return NULL;
 }
 
-static void add_property(MQTTProperties *p, enum MQTTPropertyCodes id, const void *data, size_t n, uint32_t v)
+static void add_property(MQTTProperties *p, enum MQTTPropertyCodes id, const void *data, size_t n,
+                         uint32_t v)
 {
     MQTTProperty m = {.identifier = id};
     union {
@@ -371,11 +379,13 @@ int client_publish(struct client *c, const struct client_publish *p)
     }
     if (c->o.v5) {
         if (p->content_type)
-            add_property(&props, MQTTPROPERTY_CODE_CONTENT_TYPE, p->content_type, strlen(p->content_type), 0);
+            add_property(&props, MQTTPROPERTY_CODE_CONTENT_TYPE, p->content_type,
+                         strlen(p->content_type), 0);
         if (p->expiry_s)
             add_property(&props, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL, NULL, 0, p->expiry_s);
         if (p->correlation_n)
-            add_property(&props, MQTTPROPERTY_CODE_CORRELATION_DATA, p->correlation, p->correlation_n, 0);
+            add_property(&props, MQTTPROPERTY_CODE_CORRELATION_DATA, p->correlation,
+                         p->correlation_n, 0);
         m.properties = props;
     }
     int rc = MQTTAsync_sendMessage(c->handle, p->topic, &m, &r);
@@ -403,7 +413,8 @@ const char *client_reason(int code, bool v5)
         const char *s = MQTTReasonCode_toString((enum MQTTReasonCodes)code);
         return s ? s : "unknown reason";
     }
-    static const char *const v3[] = {"accepted", "protocol version refused", "client id refused",
-                                     "broker unavailable", "bad user name or password", "not authorised"};
+    static const char *const v3[] = {
+        "accepted",           "protocol version refused",  "client id refused",
+        "broker unavailable", "bad user name or password", "not authorised"};
     return (size_t)code < sizeof(v3) / sizeof(v3[0]) ? v3[code] : "unknown reason";
 }

@@ -1,7 +1,8 @@
 /* One MQTT connection over paho MQTTAsync (Debian's 1.3.12), used as facts prescribe: MQTT 5 (or
  * 3.1.1), persistence NONE, clean start, no automatic reconnect, will set anew at each connect.
- * All functions are called by the program's one publisher thread; paho's own threads only push fixed
- * records into a ring and ring an eventfd. The only file that knows MQTTAsync.h is client.c. */
+ * All functions are called by the program's one publisher thread; paho's own threads only push
+ * fixed records into a ring and ring an eventfd. The only file that knows MQTTAsync.h is client.c.
+ */
 #pragma once
 #include "base/clock.h"
 #include "base/err.h"
@@ -27,7 +28,7 @@ enum client_event_kind {
     CLIENT_ACKED,     /* context of the publish; PUBACK came */
     CLIENT_FAILED,    /* context of the publish; code: reason or paho's error */
     CLIENT_SUBSCRIBED,
-    CLIENT_MESSAGE,   /* message: the caller frees it with client_message_free */
+    CLIENT_MESSAGE, /* message: the caller frees it with client_message_free */
 };
 struct client_message {
     char topic[128], response_topic[128];
@@ -43,18 +44,19 @@ struct client_event {
 };
 struct client;
 int client_new(const struct client_options *o, struct client **ret, struct err *e);
-void client_free(struct client *c); /* disconnects first, ≤ 1 s */
+void client_free(struct client *c);    /* disconnects first, ≤ 1 s */
 int client_fd(const struct client *c); /* readable when client_next has something */
 bool client_next(struct client *c, struct client_event *ret);
 void client_message_free(struct client_message *m);
 
 /* Starts an attempt; CONNECTED or REFUSED follows. will_topic NULL: no will. */
 int client_connect(struct client *c, const char *will_topic, const char *will, struct err *e);
-void client_drop(struct client *c); /* gives the connection up; FAILED follows for what was in flight */
+void client_drop(
+    struct client *c); /* gives the connection up; FAILED follows for what was in flight */
 bool client_connected(const struct client *c);
 
-/* QoS 1 publishes are followed by exactly one ACKED or FAILED with `context`. ERR_AGAIN: more in flight
- * than CLIENT_WINDOW + 16; ERR_UNREACHABLE: not connected. expiry_s 0: none. */
+/* QoS 1 publishes are followed by exactly one ACKED or FAILED with `context`. ERR_AGAIN: more in
+ * flight than CLIENT_WINDOW + 16; ERR_UNREACHABLE: not connected. expiry_s 0: none. */
 struct client_publish {
     const char *topic;
     const void *payload;

@@ -27,7 +27,8 @@ int cursor_open(const char *dir, const char *sink, const char *stream, struct cu
     struct cursor_position p = {0};
     int rc = db_open_writer(path, schema, 1, &c->db, &old, e);
     if (rc == 0) {
-        struct stmt *s = q_text(db_q(c->db, "SELECT epoch, n, leaf FROM cursor WHERE stream = ?"), 1, stream);
+        struct stmt *s =
+            q_text(db_q(c->db, "SELECT epoch, n, leaf FROM cursor WHERE stream = ?"), 1, stream);
         rc = q_step(s);
         if (rc == 1) {
             size_t n = 0;
@@ -52,8 +53,9 @@ int cursor_open(const char *dir, const char *sink, const char *stream, struct cu
 
 int cursor_write(struct cursor *c, const struct cursor_position *p, struct err *e)
 {
-    struct stmt *s = db_q(c->db, "INSERT INTO cursor (stream, epoch, n, leaf) VALUES (?1, ?2, ?3, ?4)"
-                                 " ON CONFLICT (stream) DO UPDATE SET epoch = ?2, n = ?3, leaf = ?4");
+    struct stmt *s =
+        db_q(c->db, "INSERT INTO cursor (stream, epoch, n, leaf) VALUES (?1, ?2, ?3, ?4)"
+                    " ON CONFLICT (stream) DO UPDATE SET epoch = ?2, n = ?3, leaf = ?4");
     int rc = q_run(q_blob(q_int(q_int(q_text(s, 1, c->stream), 2, p->epoch), 3, p->n), 4, p->leaf,
                           sizeof(p->leaf)));
     return rc < 0 ? err_set(e, rc, "the cursor of stream %s cannot be written: %s", c->stream,

@@ -102,7 +102,10 @@ int main(int argc, char **argv)
         switch (o) {
         case 'c': path = optarg; break;
         case 'k': check = true; break;
-        default: path = NULL; optind = argc + 1; break;
+        default:
+            path = NULL;
+            optind = argc + 1;
+            break;
         }
     if (!path || optind != argc) {
         fputs("usage: lotline-mqtt --config FILE [--check]\n", stderr);

@@ -1,10 +1,10 @@
 /* One buyer's stream to one broker. Publisher thread. Owns: the client, the window, the cursor.
  *
- * 1. Stored, acknowledged by the broker and receipted are three states: here the cursor moves on PUBACK
- *    over a gapless run only, and nothing is ever removed.
+ * 1. Stored, acknowledged by the broker and receipted are three states: here the cursor moves on
+ * PUBACK over a gapless run only, and nothing is ever removed.
  * 2. Numbers of the window are local and dense; pos[] maps those in flight to (epoch, n).
- * 3. A cursor whose hash is not the store's own at that place stops the sink: publishing on would tell
- *    a buyer another history.
+ * 3. A cursor whose hash is not the store's own at that place stops the sink: publishing on would
+ * tell a buyer another history.
  * 4. After a loss: nothing is sent until every outstanding publish was answered, then go back. */
 #include "mqtt/publisher.h"
 #include "base/crypto.h"
@@ -18,18 +18,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_FIRST_MS  1000
-#define RETRY_MAX_MS    60000
-#define ANSWER_MS       30000
-#define SETTLE_MS       5000
-#define CURSOR_MS       100
-#define HEAD_MS         1000
-#define IDLE_MS         1000
-/* The context of an event's publish: generation << 40 | number. A new generation begins when answers of
- * a dropped connection are given up, so that a late one cannot be taken for a newer publish. */
+#define RETRY_FIRST_MS 1000
+#define RETRY_MAX_MS   60000
+#define ANSWER_MS      30000
+#define SETTLE_MS      5000
+#define CURSOR_MS      100
+#define HEAD_MS        1000
+#define IDLE_MS        1000
+/* The context of an event's publish: generation << 40 | number. A new generation begins when
+ * answers of a dropped connection are given up, so that a late one cannot be taken for a newer
+ * publish. */
 #define GENERATION_SHIFT 40
-#define HEAD_CONTEXT    UINT64_MAX
-#define RESULT_CONTEXT  (UINT64_MAX - 1)
+#define HEAD_CONTEXT     UINT64_MAX
+#define RESULT_CONTEXT   (UINT64_MAX - 1)
 
 struct publisher {
     const struct sink *sink;
@@ -67,16 +68,18 @@ static int check_cursor(struct publisher *p, struct err *e)
     struct cursor_position there = {0};
     if (p->acked.n == 0)
         return 0;
-    int rc = stream_read(p->store, p->sink->stream, p->acked.epoch, p->acked.n - 1, 1, remember_leaf, &there, e);
+    int rc = stream_read(p->store, p->sink->stream, p->acked.epoch, p->acked.n - 1, 1,
+                         remember_leaf, &there, e);
     if (rc < 0)
         return rc;
     if (there.epoch == p->acked.epoch && there.n == p->acked.n &&
         memcmp(there.leaf, p->acked.leaf, sizeof(there.leaf)) == 0)
         return 0;
-    return err_set(e, ERR_CHECK,
-                   "stream %s: event %lld:%lld was published with another hash than the store holds now: "
-                   "restore the store, or delete the sink's state to begin anew",
-                   p->sink->stream, (long long)p->acked.epoch, (long long)p->acked.n);
+    return err_set(
+        e, ERR_CHECK,
+        "stream %s: event %lld:%lld was published with another hash than the store holds now: "
+        "restore the store, or delete the sink's state to begin anew",
+        p->sink->stream, (long long)p->acked.epoch, (long long)p->acked.n);
 }
 
 int publisher_new(const struct sink *s, struct db *store, const char *site, const char *store_id,
@@ -100,7 +103,8 @@ int publisher_new(const struct sink *s, struct db *store, const char *site, cons
     if (rc == ERR_CHECK || rc == ERR_NOT_FOUND) {
         log_error("sink %s stops: %s", s->name, e->text);
         p->state = PUBLISHER_STOPPED;
-        p->why = rc == ERR_CHECK ? "cursor does not match the store" : "no such stream in the store";
+        p->why =
+            rc == ERR_CHECK ? "cursor does not match the store" : "no such stream in the store";
         rc = 0;
     }
     if (rc < 0) {
@@ -157,10 +161,11 @@ static void offline(struct publisher *p, struct mono now, int64_t wait_ms)
 
 static void refused(struct publisher *p, int code, struct mono now)
 {
-    bool person = code == 0x86 || code == 0x87 || code == 0x8E || (!p->sink->broker.v5 && (code == 4 || code == 5));
+    bool person = code == 0x86 || code == 0x87 || code == 0x8E ||
+                  (!p->sink->broker.v5 && (code == 4 || code == 5));
     p->why = client_reason(code, p->sink->broker.v5);
-    log_complain(&p->down, "sink %s: broker %s:%lld refuses: %s (%d)", p->sink->name, p->sink->broker.host,
-                 (long long)p->sink->broker.port, p->why, code);
+    log_complain(&p->down, "sink %s: broker %s:%lld refuses: %s (%d)", p->sink->name,
+                 p->sink->broker.host, (long long)p->sink->broker.port, p->why, code);
     offline(p, now, person ? RETRY_MAX_MS : 0);
 }
 
@@ -175,8 +180,8 @@ static void connected(struct publisher *p, int receive_max, struct mono now)
     p->head_stale = true;
     p->head_due = now;
     window_resize(&p->w, (uint32_t)receive_max);
-    log_release(&p->down, "sink %s: connected to %s:%lld, window %u", p->sink->name, p->sink->broker.host,
-                (long long)p->sink->broker.port, p->w.size);
+    log_release(&p->down, "sink %s: connected to %s:%lld, window %u", p->sink->name,
+                p->sink->broker.host, (long long)p->sink->broker.port, p->w.size);
     if (topic_name(TOPIC_BUYER_REQUEST, &t, filter) < 0 || client_subscribe(p->client, filter) < 0)
         log_warn("sink %s: replay requests cannot be taken", p->sink->name);
 }
@@ -194,8 +199,8 @@ static void acked(struct publisher *p, int64_t n, struct mono now)
         p->sent = p->acked;
 }
 
-/* A refusal of one publish: not authorised needs a person; what the broker will never take is an alarm
- * and stops the sink, since leaving it out would tear a hole into the stream. */
+/* A refusal of one publish: not authorised needs a person; what the broker will never take is an
+ * alarm and stops the sink, since leaving it out would tear a hole into the stream. */
 static void failed(struct publisher *p, int code, struct mono now)
 {
     p->failed_count++;
@@ -206,8 +211,8 @@ static void failed(struct publisher *p, int code, struct mono now)
         p->why = client_reason(code, true);
         p->state = PUBLISHER_STOPPED;
         p->poison++;
-        log_error("sink %s stops: the broker refuses an event of stream %s: %s (0x%02x)", p->sink->name,
-                  p->sink->stream, p->why, (unsigned)code);
+        log_error("sink %s stops: the broker refuses an event of stream %s: %s (0x%02x)",
+                  p->sink->name, p->sink->stream, p->why, (unsigned)code);
     } else if (p->state == PUBLISHER_ONLINE && code >= 0) {
         client_drop(p->client);
         offline(p, now, 0);
@@ -262,14 +267,19 @@ static int send_event(void *ctx, const struct stream_event *se)
     char topic[TOPIC_MAX];
     int64_t k;
     size_t n;
-    struct topic_parts t = {.root = p->sink->root, .buyer = p->sink->stream, .type = event_kind_name(se->ev.kind)};
+    struct topic_parts t = {
+        .root = p->sink->root, .buyer = p->sink->stream, .type = event_kind_name(se->ev.kind)};
     if (!window_next(&p->w, INT64_MAX, &k) || topic_name(TOPIC_BUYER_EVENT, &t, topic) < 0)
         return 1;
     char *doc = export_cloudevent(se, p->site, p->store_id, &n);
     if (!doc)
         return 1;
-    struct client_publish m = {.topic = topic, .payload = doc, .n = n, .qos = 1,
-                               .content_type = "application/cloudevents+json", .context = p->generation << GENERATION_SHIFT | (uint64_t)k};
+    struct client_publish m = {.topic = topic,
+                               .payload = doc,
+                               .n = n,
+                               .qos = 1,
+                               .content_type = "application/cloudevents+json",
+                               .context = p->generation << GENERATION_SHIFT | (uint64_t)k};
     int rc = client_publish(p->client, &m);
     free(doc);
     if (rc < 0) {
@@ -306,12 +316,18 @@ static void publish_head(struct publisher *p, struct mono now)
 {
     char topic[TOPIC_MAX], doc[160];
     struct topic_parts t = {.root = p->sink->root, .buyer = p->sink->stream};
-    if (!p->head_stale || !mono_reached(now, p->head_due) || topic_name(TOPIC_BUYER_HEAD, &t, topic) < 0)
+    if (!p->head_stale || !mono_reached(now, p->head_due) ||
+        topic_name(TOPIC_BUYER_HEAD, &t, topic) < 0)
         return;
-    int n = snprintf(doc, sizeof(doc), "{\"epoch\":%lld,\"seq\":%lld,\"ts\":%lld}", (long long)p->acked.epoch,
-                     (long long)p->acked.n, (long long)wall_now().ms);
-    struct client_publish m = {.topic = topic, .payload = doc, .n = (size_t)n, .qos = 1, .retain = true,
-                               .content_type = "application/json", .context = HEAD_CONTEXT};
+    int n = snprintf(doc, sizeof(doc), "{\"epoch\":%lld,\"seq\":%lld,\"ts\":%lld}",
+                     (long long)p->acked.epoch, (long long)p->acked.n, (long long)wall_now().ms);
+    struct client_publish m = {.topic = topic,
+                               .payload = doc,
+                               .n = (size_t)n,
+                               .qos = 1,
+                               .retain = true,
+                               .content_type = "application/json",
+                               .context = HEAD_CONTEXT};
     if (client_publish(p->client, &m) == 0) {
         p->head_stale = false;
         p->head_due = mono_add_ms(now, HEAD_MS);
@@ -321,7 +337,8 @@ static void publish_head(struct publisher *p, struct mono now)
 static void overdue(struct publisher *p, struct mono now)
 {
     if (p->state == PUBLISHER_ONLINE && p->w.outstanding && mono_reached(now, p->answer_by)) {
-        log_warn("sink %s: the broker has not answered for %d s: reconnecting", p->sink->name, ANSWER_MS / 1000);
+        log_warn("sink %s: the broker has not answered for %d s: reconnecting", p->sink->name,
+                 ANSWER_MS / 1000);
         p->why = "broker does not answer";
         client_drop(p->client);
         offline(p, now, 0);
@@ -348,7 +365,8 @@ void publisher_wake(struct publisher *p, struct mono now)
     if (p->state == PUBLISHER_ONLINE) {
         fill(p, now);
         publish_head(p, now);
-        replay_answer(&p->replay, p->client, p->store, p->sink, p->site, p->store_id, RESULT_CONTEXT, now);
+        replay_answer(&p->replay, p->client, p->store, p->sink, p->site, p->store_id,
+                      RESULT_CONTEXT, now);
     }
     if (mono_reached(now, p->cursor_due))
         write_cursor(p, now);
@@ -371,9 +389,10 @@ json_t *publisher_report(const struct publisher *p)
 {
     static const char *const words[] = {"offline", "connecting", "online", "stopped"};
     int64_t lag = p->head_epoch == p->acked.epoch ? p->head_n - p->acked.n : p->head_n;
-    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i}", "sink", p->sink->name, "stream",
-                     p->sink->stream, "state", words[p->state], "why", p->why, "epoch",
-                     (json_int_t)p->acked.epoch, "cursor", (json_int_t)p->acked.n, "lag", (json_int_t)lag, "sent",
-                     (json_int_t)p->sent_count, "acked", (json_int_t)p->acked_count, "failed",
-                     (json_int_t)p->failed_count, "connects", (json_int_t)p->connects, "window", (int)p->w.size);
+    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i}", "sink", p->sink->name,
+                     "stream", p->sink->stream, "state", words[p->state], "why", p->why, "epoch",
+                     (json_int_t)p->acked.epoch, "cursor", (json_int_t)p->acked.n, "lag",
+                     (json_int_t)lag, "sent", (json_int_t)p->sent_count, "acked",
+                     (json_int_t)p->acked_count, "failed", (json_int_t)p->failed_count, "connects",
+                     (json_int_t)p->connects, "window", (int)p->w.size);
 }

@@ -1,6 +1,7 @@
-/* One buyer's stream to one broker: reads events by cursor, keeps the window full, moves the cursor on
- * PUBACK, publishes the retained head, answers replay requests. A machine driven by its main loop:
- * publisher_wake after anything happened, publisher_due says when it wants to be called at the latest. */
+/* One buyer's stream to one broker: reads events by cursor, keeps the window full, moves the cursor
+ * on PUBACK, publishes the retained head, answers replay requests. A machine driven by its main
+ * loop: publisher_wake after anything happened, publisher_due says when it wants to be called at
+ * the latest. */
 #pragma once
 #include "base/clock.h"
 #include "base/db.h"
@@ -10,7 +11,9 @@
 
 struct publisher;
 enum publisher_state {
-    PUBLISHER_OFFLINE, PUBLISHER_CONNECTING, PUBLISHER_ONLINE,
+    PUBLISHER_OFFLINE,
+    PUBLISHER_CONNECTING,
+    PUBLISHER_ONLINE,
     PUBLISHER_STOPPED /* needs a person: not authorised, cursor does not match the store */
 };
 int publisher_new(const struct sink *s, struct db *store, const char *site, const char *store_id,

@@ -1,7 +1,8 @@
-/* Replay over MQTT: {"after":[epoch,seq],"limit":n} on …/req/replay; the answer goes to the request's
- * response topic with its correlation data (MQTT 5, under …/res/ only), or to …/res/{client} where the
- * request names its "client" (3.1.1). The answer is NDJSON of the same CloudEvents, ≤ 50 and ≤ 60 kB a
- * page, then one line {"epoch","seq","more"}. A token bucket bounds what a buyer can ask for. */
+/* Replay over MQTT: {"after":[epoch,seq],"limit":n} on …/req/replay; the answer goes to the
+ * request's response topic with its correlation data (MQTT 5, under …/res/ only), or to
+ * …/res/{client} where the request names its "client" (3.1.1). The answer is NDJSON of the same
+ * CloudEvents, ≤ 50 and ≤ 60 kB a page, then one line {"epoch","seq","more"}. A token bucket bounds
+ * what a buyer can ask for. */
 #pragma once
 #include "base/clock.h"
 #include "base/db.h"
@@ -22,7 +23,8 @@ struct replay { /* zeroed by its owner */
     struct mono filled;
     uint64_t refused;
 };
-void replay_ask(struct replay *r, const struct client_message *m, const struct sink *s, struct mono now);
+void replay_ask(struct replay *r, const struct client_message *m, const struct sink *s,
+                struct mono now);
 void replay_answer(struct replay *r, struct client *c, struct db *store, const struct sink *s,
                    const char *site, const char *store_id, uint64_t context, struct mono now);
 struct mono replay_due(const struct replay *r, struct mono now);

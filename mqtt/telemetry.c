@@ -29,19 +29,22 @@ struct telemetry {
     size_t n_alarms;
 };
 
-static const char *state_json(struct telemetry *t, const char *state, bool with_time, char *buf, size_t size)
+static const char *state_json(struct telemetry *t, const char *state, bool with_time, char *buf,
+                              size_t size)
 {
-    int n = snprintf(buf, size, "{\"boot\":\"%s\",\"edge\":\"%s\",\"interval_s\":%d,\"lotlined\":%s,\"site\":\"%s\",\"state\":\"%s\"",
-                     clock_boot_id(), t->sink->edge, HEARTBEAT_MS / 1000, t->status ? "true" : "false", t->site,
-                     state);
+    int n = snprintf(buf, size,
+                     "{\"boot\":\"%s\",\"edge\":\"%s\",\"interval_s\":%d,\"lotlined\":%s,\"site\":"
+                     "\"%s\",\"state\":\"%s\"",
+                     clock_boot_id(), t->sink->edge, HEARTBEAT_MS / 1000,
+                     t->status ? "true" : "false", t->site, state);
     if (with_time) /* the will is fixed at CONNECT: a time in it would lie */
         n += snprintf(buf + n, size - (size_t)n, ",\"ts\":%lld", (long long)wall_now().ms);
     snprintf(buf + n, size - (size_t)n, ",\"version\":\"%s\"}", t->version);
     return buf;
 }
 
-int telemetry_new(const struct sink *s, const char *site, const char *version, struct telemetry **ret,
-                  struct err *e)
+int telemetry_new(const struct sink *s, const char *site, const char *version,
+                  struct telemetry **ret, struct err *e)
 {
     struct telemetry *t = calloc(1, sizeof(*t));
     if (!t)
@@ -60,19 +63,25 @@ int telemetry_new(const struct sink *s, const char *site, const char *version, s
     return 0;
 }
 
-static int publish(struct telemetry *t, enum topic_id id, const struct topic_parts *p, const char *text, size_t n)
+static int publish(struct telemetry *t, enum topic_id id, const struct topic_parts *p,
+                   const char *text, size_t n)
 {
     char topic[TOPIC_MAX];
     int rc = topic_name(id, p, topic);
     if (rc < 0)
         return rc;
-    return client_publish(t->client, &(struct client_publish){.topic = topic, .payload = text, .n = n,
-                                                              .qos = topic_qos(id), .retain = topic_retained(id),
-                                                              .content_type = "application/json",
-                                                              .expiry_s = id == TOPIC_LINE_STATUS ? EXPIRY_S : 0});
+    return client_publish(
+        t->client, &(struct client_publish){.topic = topic,
+                                            .payload = text,
+                                            .n = n,
+                                            .qos = topic_qos(id),
+                                            .retain = topic_retained(id),
+                                            .content_type = "application/json",
+                                            .expiry_s = id == TOPIC_LINE_STATUS ? EXPIRY_S : 0});
 }
 
-static int publish_json(struct telemetry *t, enum topic_id id, const struct topic_parts *p, const json_t *doc)
+static int publish_json(struct telemetry *t, enum topic_id id, const struct topic_parts *p,
+                        const json_t *doc)
 {
     size_t n;
     char *text = json_canonical(doc, &n);
@@ -114,7 +123,8 @@ static json_int_t sum_of(const json_t *list, const char *key)
     return sum;
 }
 
-/* What the last window brought: differences of counters since start; a restart begins a new window. */
+/* What the last window brought: differences of counters since start; a restart begins a new window.
+ */
 static void rollup(struct telemetry *t, const json_t *line, int64_t window_ms)
 {
     const char *name = json_text_or(line, "line", "");
@@ -127,13 +137,14 @@ static void rollup(struct telemetry *t, const json_t *line, int64_t window_ms)
     for (size_t i = 0; i < json_array_size(grades); i++)
         json_array_append_new(by_grade, json_integer(json_integer_value(json_array_get(grades, i)) -
                                                      json_integer_value(json_array_get(was, i))));
-    json_t *doc = json_pack("{s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:s,s:I}", "window_ms", (json_int_t)window_ms, "n",
-                            json_int_or(line, "items", 0) - json_int_or(old, "items", 0), "net_mg",
-                            json_int_or(line, "net_mg", 0) - json_int_or(old, "net_mg", 0), "by_grade", by_grade,
-                            "late", json_int_or(line, "late_plc", 0) - json_int_or(old, "late_plc", 0), "missed",
-                            json_int_or(line, "lost_plc", 0) - json_int_or(old, "lost_plc", 0), "epoch",
-                            json_int_or(line, "epoch", 0), "boot", clock_boot_id(), "ts",
-                            json_int_or(t->status, "at_ms", 0));
+    json_t *doc = json_pack(
+        "{s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:s,s:I}", "window_ms", (json_int_t)window_ms, "n",
+        json_int_or(line, "items", 0) - json_int_or(old, "items", 0), "net_mg",
+        json_int_or(line, "net_mg", 0) - json_int_or(old, "net_mg", 0), "by_grade", by_grade,
+        "late", json_int_or(line, "late_plc", 0) - json_int_or(old, "late_plc", 0), "missed",
+        json_int_or(line, "lost_plc", 0) - json_int_or(old, "lost_plc", 0), "epoch",
+        json_int_or(line, "epoch", 0), "boot", clock_boot_id(), "ts",
+        json_int_or(t->status, "at_ms", 0));
     p.line = name;
     publish_json(t, TOPIC_LINE_ITEMS, &p, doc);
     json_decref(doc);
@@ -153,15 +164,16 @@ static json_t *routes_of(const json_t *line)
 static void publish_line(struct telemetry *t, const json_t *line, const char *state)
 {
     struct topic_parts p = parts(t);
-    json_t *doc = json_pack("{s:s,s:s,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I}", "state", state, "boot",
-                            clock_boot_id(), "plc", strcmp(state, "unknown") != 0, "quarantined",
-                            json_is_true(json_object_get(line, "quarantined")), "age_ms",
-                            json_int_or(line, "age_ms", -1), "epoch", json_int_or(line, "epoch", 0), "items",
-                            json_int_or(line, "items", 0), "run", json_int_or(line, "run", 0), "late",
-                            json_int_or(line, "late_plc", 0), "outlets", sum_of(json_object_get(line, "outlets"), "items"),
-                            "routes", routes_of(line),
-                            "alarms", (json_int_t)json_array_size(json_object_get(t->status, "alarms")), "ts",
-                            json_int_or(t->status, "at_ms", 0));
+    json_t *doc =
+        json_pack("{s:s,s:s,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I}", "state", state, "boot",
+                  clock_boot_id(), "plc", strcmp(state, "unknown") != 0, "quarantined",
+                  json_is_true(json_object_get(line, "quarantined")), "age_ms",
+                  json_int_or(line, "age_ms", -1), "epoch", json_int_or(line, "epoch", 0), "items",
+                  json_int_or(line, "items", 0), "run", json_int_or(line, "run", 0), "late",
+                  json_int_or(line, "late_plc", 0), "outlets",
+                  sum_of(json_object_get(line, "outlets"), "items"), "routes", routes_of(line),
+                  "alarms", (json_int_t)json_array_size(json_object_get(t->status, "alarms")), "ts",
+                  json_int_or(t->status, "at_ms", 0));
     p.line = json_text_or(line, "line", "");
     publish_json(t, TOPIC_LINE_STATUS, &p, doc);
     json_decref(doc);
@@ -183,8 +195,7 @@ static void publish_alarms(struct telemetry *t)
     char now[ALARMS_MAX][TOPIC_MAX];
     size_t n = 0, i, k;
     const json_t *a;
-    json_array_foreach(json_object_get(t->status, "alarms"), i, a)
-    {
+    json_array_foreach(json_object_get(t->status, "alarms"), i, a) {
         if (n == ALARMS_MAX || !alarm_topic(t, a, now[n]))
             continue;
         for (k = 0; k < t->n_alarms && strcmp(t->alarms[k], now[n]) != 0; k++)
@@ -192,8 +203,10 @@ static void publish_alarms(struct telemetry *t)
         size_t size;
         char *text = k == t->n_alarms ? json_canonical(a, &size) : NULL;
         if (text)
-            client_publish(t->client, &(struct client_publish){.topic = now[n], .payload = text, .n = size,
-                                                               .qos = 1, .retain = true});
+            client_publish(
+                t->client,
+                &(struct client_publish){
+                    .topic = now[n], .payload = text, .n = size, .qos = 1, .retain = true});
         free(text);
         n++;
     }
@@ -201,8 +214,9 @@ static void publish_alarms(struct telemetry *t)
         for (i = 0; i < n && strcmp(t->alarms[k], now[i]) != 0; i++)
             ;
         if (i == n)
-            client_publish(t->client, &(struct client_publish){.topic = t->alarms[k], .payload = "", .qos = 1,
-                                                               .retain = true});
+            client_publish(t->client,
+                           &(struct client_publish){
+                               .topic = t->alarms[k], .payload = "", .qos = 1, .retain = true});
     }
     memcpy(t->alarms, now, n * sizeof(now[0]));
     t->n_alarms = n;
@@ -213,8 +227,7 @@ static void publish_all(struct telemetry *t, struct mono now)
     size_t i;
     const json_t *l;
     const json_t *status = t->status ? t->status : t->previous;
-    json_array_foreach(json_object_get(status, "lines"), i, l)
-    {
+    json_array_foreach(json_object_get(status, "lines"), i, l) {
         publish_line(t, l, t->status ? json_text_or(l, "state", "unknown") : "unknown");
         if (t->status)
             rollup(t, l, mono_since_ms(now, t->rolled));

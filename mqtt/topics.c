@@ -17,8 +17,8 @@ static const char *part(const struct topic_parts *p, const char *name, size_t n)
 {
     const struct {
         const char *name, *value;
-    } table[] = {{"root", p->root},   {"site", p->site},   {"edge", p->edge}, {"line", p->line},
-                 {"code", p->code},   {"buyer", p->buyer}, {"type", p->type}, {"client", p->client}};
+    } table[] = {{"root", p->root}, {"site", p->site},   {"edge", p->edge}, {"line", p->line},
+                 {"code", p->code}, {"buyer", p->buyer}, {"type", p->type}, {"client", p->client}};
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
         if (strlen(table[i].name) == n && strncmp(table[i].name, name, n) == 0)
             return table[i].value;
@@ -32,7 +32,8 @@ static bool append(const char *value, bool slash, char *out, size_t *len)
         return false;
     for (; *value; value++) {
         char c = *value == '.' ? '-' : *value;
-        bool ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || (slash && c == '/');
+        bool ok =
+            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || (slash && c == '/');
         if (!ok || *len + 1 >= TOPIC_MAX)
             return false;
         out[(*len)++] = c;

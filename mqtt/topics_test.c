@@ -7,8 +7,14 @@
 #include <cmocka.h>
 #include <string.h>
 
-static const struct topic_parts good = {.root = "coop/v1/jiujiu", .site = "shed", .edge = "edge", .line = "l1",
-                                        .code = "late", .buyer = "market", .type = "box.packed", .client = "c1"};
+static const struct topic_parts good = {.root = "coop/v1/jiujiu",
+                                        .site = "shed",
+                                        .edge = "edge",
+                                        .line = "l1",
+                                        .code = "late",
+                                        .buyer = "market",
+                                        .type = "box.packed",
+                                        .client = "c1"};
 
 static void every_topic_is_plain_and_short(void **state)
 {
@@ -28,7 +34,9 @@ static void a_name_cannot_reach_into_another_branch(void **state)
     char t[TOPIC_MAX] = "untouched";
     struct topic_parts p = good;
     (void)state;
-    for (const char *const *bad = (const char *const[]){"a/b", "+", "#", "", "A", "党参", "a b", NULL}; *bad; bad++) {
+    for (const char *const *bad =
+             (const char *const[]){"a/b", "+", "#", "", "A", "党参", "a b", NULL};
+         *bad; bad++) {
         p.buyer = *bad;
         assert_int_equal(topic_name(TOPIC_BUYER_HEAD, &p, t), ERR_RANGE);
         assert_string_equal(t, "untouched");

@@ -106,8 +106,8 @@ enum watcher_news watcher_wake(struct watcher *w, struct mono now, const json_t 
     return news;
 }
 
-void watcher_report(struct watcher *w, json_t *(*report)(const struct publisher *), const struct publisher *p,
-                    struct mono now)
+void watcher_report(struct watcher *w, json_t *(*report)(const struct publisher *),
+                    const struct publisher *p, struct mono now)
 {
     if (w->fd < 0 || !mono_reached(now, w->report))
         return;

@@ -24,7 +24,8 @@ static void rewind_when_quiet(struct window *w)
 
 bool window_next(const struct window *w, int64_t head, int64_t *ret_n)
 {
-    if (w->rewinding || w->outstanding >= w->size || w->next > head || w->next > w->cursor + w->size)
+    if (w->rewinding || w->outstanding >= w->size || w->next > head ||
+        w->next > w->cursor + w->size)
         return false;
     *ret_n = w->next;
     return true;

@@ -1,7 +1,8 @@
 /* The publisher's window: go-back-N over a dense local numbering 1, 2, 3 …. Pure; no clock, no I/O.
- * Invariants: in flight ≤ size; the cursor moves only over a gapless run of acknowledged numbers; after
- * a loss nothing is sent before every outstanding publish has been answered, then all from the lowest
- * unacknowledged number on, in order. So a cut repeats at most one window and never reorders. */
+ * Invariants: in flight ≤ size; the cursor moves only over a gapless run of acknowledged numbers;
+ * after a loss nothing is sent before every outstanding publish has been answered, then all from
+ * the lowest unacknowledged number on, in order. So a cut repeats at most one window and never
+ * reorders. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,4 +25,5 @@ void window_sent(struct window *w);
 bool window_acked(struct window *w, int64_t n, int64_t *ret_cursor);
 void window_failed(struct window *w); /* one outstanding publish was answered with a failure */
 void window_lost(struct window *w);   /* connection lost, send error: rewind */
-void window_forget(struct window *w); /* the connection is given up: nothing outstanding will be answered */
+void window_forget(
+    struct window *w); /* the connection is given up: nothing outstanding will be answered */

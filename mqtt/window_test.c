@@ -77,7 +77,8 @@ static void every_event_arrives_in_order_and_cuts_repeat_at_most_one_window(void
     srand(seed);
     for (int round = 0; round < 2000; round++) {
         struct window w;
-        int64_t head = 1 + rand() % 200, n, cursor = 0, flight[WINDOW_MAX], got = 0, repeats = 0, cuts = 0;
+        int64_t head = 1 + rand() % 200, n, cursor = 0, flight[WINDOW_MAX], got = 0, repeats = 0,
+                cuts = 0;
         size_t in = 0;
         window_init(&w, (uint32_t)(1 + rand() % WINDOW_MAX));
         while (w.cursor < head) {

@@ -95,8 +95,8 @@ void mb_header_encode(const struct mb_header *h, bool checked, uint16_t w[MB_HDR
     w[MB_HDR_HDR_CHECK] = checked ? mb_check(w, MB_HDR_HDR_CHECK) : 0;
 }
 
-bool mb_item_decode(const uint16_t w[MB_ITEM_WORDS], uint32_t epoch, uint32_t want_seq, bool checked,
-                    struct mb_item *ret)
+bool mb_item_decode(const uint16_t w[MB_ITEM_WORDS], uint32_t epoch, uint32_t want_seq,
+                    bool checked, struct mb_item *ret)
 {
     if (mb_u32(w + MB_ITEM_SEQ) != want_seq || w[MB_ITEM_TAIL] != (uint16_t)want_seq)
         return false;
@@ -118,7 +118,8 @@ bool mb_item_decode(const uint16_t w[MB_ITEM_WORDS], uint32_t epoch, uint32_t wa
     return true;
 }
 
-void mb_item_encode(const struct mb_item *i, uint32_t epoch, bool checked, uint16_t w[MB_ITEM_WORDS])
+void mb_item_encode(const struct mb_item *i, uint32_t epoch, bool checked,
+                    uint16_t w[MB_ITEM_WORDS])
 {
     mb_put32(w + MB_ITEM_SEQ, i->seq);
     w[MB_ITEM_FLAGS] = i->flags;
@@ -134,8 +135,8 @@ void mb_item_encode(const struct mb_item *i, uint32_t epoch, bool checked, uint1
     w[MB_ITEM_CRC] = checked ? check_with_epoch(epoch, w, MB_ITEM_CRC) : 0;
 }
 
-bool mb_outcome_decode(const uint16_t w[MB_OUT_WORDS], uint32_t epoch, uint32_t want_index, bool checked,
-                       struct mb_outcome *ret)
+bool mb_outcome_decode(const uint16_t w[MB_OUT_WORDS], uint32_t epoch, uint32_t want_index,
+                       bool checked, struct mb_outcome *ret)
 {
     if (mb_u32(w + MB_OUT_OUT_INDEX) != want_index)
         return false;
@@ -171,7 +172,8 @@ static uint16_t slot_check(uint32_t epoch, uint32_t seq, uint16_t outlet)
     return mb_check(w, 5);
 }
 
-bool mb_slot_valid(const uint16_t w[MB_SLOT_WORDS], uint32_t epoch, uint32_t seq, uint16_t *ret_outlet)
+bool mb_slot_valid(const uint16_t w[MB_SLOT_WORDS], uint32_t epoch, uint32_t seq,
+                   uint16_t *ret_outlet)
 {
     if (w[MB_SLOT_EPOCH_LO] != (uint16_t)epoch || w[MB_SLOT_SEQ_LO] != (uint16_t)seq ||
         w[MB_SLOT_CHECK] != slot_check(epoch, seq, w[MB_SLOT_OUTLET]))

@@ -1,6 +1,6 @@
 /* Item mailbox v1 as words: layout, checks, encode and decode. Pure; no state, no clock, no I/O.
- * The one place that knows offsets (mailbox.def); the daemon's machine and the simulated PLC use it.
- * Words are uint16_t in host order as Modbus carries them; 32-bit values high word first. */
+ * The one place that knows offsets (mailbox.def); the daemon's machine and the simulated PLC use
+ * it. Words are uint16_t in host order as Modbus carries them; 32-bit values high word first. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,25 +23,43 @@ enum {
 };
 /* STATE bits */
 enum {
-    MB_RUNNING = 1 << 0, MB_FAULT = 1 << 1, MB_ESTOP = 1 << 2, MB_HOST_OK = 1 << 3,
-    MB_INFEED_INHIBITED = 1 << 4, MB_MANUAL = 1 << 5, MB_OVERWRITE = 1 << 6, MB_TABLE_MODE = 1 << 7,
+    MB_RUNNING = 1 << 0,
+    MB_FAULT = 1 << 1,
+    MB_ESTOP = 1 << 2,
+    MB_HOST_OK = 1 << 3,
+    MB_INFEED_INHIBITED = 1 << 4,
+    MB_MANUAL = 1 << 5,
+    MB_OVERWRITE = 1 << 6,
+    MB_TABLE_MODE = 1 << 7,
     MB_FEED_STOPPED = 1 << 8,
 };
 /* item FLAGS bits */
 enum {
-    MB_VALID = 1 << 0, MB_STABLE = 1 << 1, MB_OVER = 1 << 2, MB_UNDER = 1 << 3, MB_NO_WEIGHT = 1 << 4,
-    MB_ITEM_MANUAL = 1 << 5, MB_DOUBLE = 1 << 6, MB_SIMULATED = 1 << 7,
+    MB_VALID = 1 << 0,
+    MB_STABLE = 1 << 1,
+    MB_OVER = 1 << 2,
+    MB_UNDER = 1 << 3,
+    MB_NO_WEIGHT = 1 << 4,
+    MB_ITEM_MANUAL = 1 << 5,
+    MB_DOUBLE = 1 << 6,
+    MB_SIMULATED = 1 << 7,
 };
 enum { MB_UNIT_MG = 1, MB_UNIT_G = 2, MB_UNIT_KG = 3 };
 enum mb_reason {
-    MB_DECIDED = 1, MB_LATE = 2, MB_BLOCKED = 3, MB_NO_HOST = 4, MB_UNTRACKED = 5, MB_BY_HAND = 6,
-    MB_SPACING = 7, MB_LANE_FULL = 8,
+    MB_DECIDED = 1,
+    MB_LATE = 2,
+    MB_BLOCKED = 3,
+    MB_NO_HOST = 4,
+    MB_UNTRACKED = 5,
+    MB_BY_HAND = 6,
+    MB_SPACING = 7,
+    MB_LANE_FULL = 8,
 };
 
 struct mb_header {
     uint32_t epoch, boot_nonce, head_seq, oldest_seq, enc, out_head, uptime_ms;
-    uint16_t boot_count, heartbeat, state, fault, lost_count, ring_n, slot_m, enc_speed, pulses_per_m,
-        host_session_echo, default_outlet, n_outlets, late_count, outlet_blocked;
+    uint16_t boot_count, heartbeat, state, fault, lost_count, ring_n, slot_m, enc_speed,
+        pulses_per_m, host_session_echo, default_outlet, n_outlets, late_count, outlet_blocked;
 };
 struct mb_item {
     uint32_t seq, enc, t_ms;
@@ -75,17 +93,20 @@ uint16_t mb_check(const uint16_t *w, size_t n);
  * caller compares two reads). Headers: magic, version, REC_WORDS, bounds of RING_N, SLOT_M and
  * HEAD − OLDEST + 1 ≤ RING_N. false: read again; nothing is written. */
 bool mb_header_decode(const uint16_t w[MB_HDR_WORDS], bool checked, struct mb_header *ret);
-bool mb_item_decode(const uint16_t w[MB_ITEM_WORDS], uint32_t epoch, uint32_t want_seq, bool checked,
-                    struct mb_item *ret);
-bool mb_outcome_decode(const uint16_t w[MB_OUT_WORDS], uint32_t epoch, uint32_t want_index, bool checked,
-                       struct mb_outcome *ret);
-bool mb_slot_valid(const uint16_t w[MB_SLOT_WORDS], uint32_t epoch, uint32_t seq, uint16_t *ret_outlet);
+bool mb_item_decode(const uint16_t w[MB_ITEM_WORDS], uint32_t epoch, uint32_t want_seq,
+                    bool checked, struct mb_item *ret);
+bool mb_outcome_decode(const uint16_t w[MB_OUT_WORDS], uint32_t epoch, uint32_t want_index,
+                       bool checked, struct mb_outcome *ret);
+bool mb_slot_valid(const uint16_t w[MB_SLOT_WORDS], uint32_t epoch, uint32_t seq,
+                   uint16_t *ret_outlet);
 bool mb_host_ack_valid(const uint16_t w[MB_HOST_WORDS]);   /* ACK_CHECK holds */
 bool mb_host_epoch_valid(const uint16_t w[MB_HOST_WORDS]); /* EPOCH_CHECK holds */
-void mb_host_decode(const uint16_t w[MB_HOST_WORDS], struct mb_host *ret); /* checks not looked at */
+void mb_host_decode(const uint16_t w[MB_HOST_WORDS],
+                    struct mb_host *ret); /* checks not looked at */
 
 void mb_header_encode(const struct mb_header *h, bool checked, uint16_t w[MB_HDR_WORDS]);
-void mb_item_encode(const struct mb_item *i, uint32_t epoch, bool checked, uint16_t w[MB_ITEM_WORDS]);
+void mb_item_encode(const struct mb_item *i, uint32_t epoch, bool checked,
+                    uint16_t w[MB_ITEM_WORDS]);
 void mb_outcome_encode(const struct mb_outcome *o, uint32_t epoch, bool checked,
                        uint16_t w[MB_OUT_WORDS]);
 void mb_slot_encode(uint32_t epoch, uint32_t seq, uint16_t outlet, uint16_t w[MB_SLOT_WORDS]);
@@ -109,6 +130,6 @@ static inline uint32_t mb_default_host(uint32_t base, uint32_t ring_n)
     return base + MB_HDR_WORDS + 24 * ring_n;
 }
 
-/* Weight in milligrams. 0; ERR_RANGE: unit or decimals refused (over 6 decimals, or a weight that is
- * no whole number of milligrams). */
+/* Weight in milligrams. 0; ERR_RANGE: unit or decimals refused (over 6 decimals, or a weight that
+ * is no whole number of milligrams). */
 int mb_weight_mg(int32_t weight, uint8_t decimals, uint8_t unit, int64_t *ret_mg);

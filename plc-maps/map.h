@@ -1,5 +1,6 @@
 /* A device map: one YAML file, loaded, checked, immutable afterwards and shared by threads.
- * Addresses are zero-based wire addresses. Weights come out in milligrams, lengths in micrometres. */
+ * Addresses are zero-based wire addresses. Weights come out in milligrams, lengths in micrometres.
+ */
 #pragma once
 #include "base/err.h"
 #include "base/measure.h"
@@ -39,7 +40,8 @@ struct reading {
     uint8_t quality[ROLE_COUNT];
 };
 
-/* One request of the read plan: fc 3 or 4, n words from addr, into words[at…] of the device's image. */
+/* One request of the read plan: fc 3 or 4, n words from addr, into words[at…] of the device's
+ * image. */
 struct map_request {
     uint8_t fc;
     uint16_t addr, n, at;
@@ -47,30 +49,33 @@ struct map_request {
 };
 
 struct map;
-int map_load(const char *path, struct map **ret, struct err *e); /* loads, checks, runs its vectors */
+int map_load(const char *path, struct map **ret,
+             struct err *e); /* loads, checks, runs its vectors */
 int map_parse(const char *name, const char *text, size_t n, struct map **ret, struct err *e);
 void map_free(struct map *m);
 
 const char *map_id(const struct map *m);      /* "mailbox-v1" */
 const char *map_version(const struct map *m); /* "1.0.0" */
 enum map_kind map_kind(const struct map *m);
-const char *map_title(const struct map *m);   /* "HBM WTX110/120" */
-const char *map_sha256(const struct map *m);  /* of the file's bytes, 64 hex digits */
+const char *map_title(const struct map *m);  /* "HBM WTX110/120" */
+const char *map_sha256(const struct map *m); /* of the file's bytes, 64 hex digits */
 const struct map_link *map_link(const struct map *m);
 const struct map_mailbox *map_mailbox(const struct map *m); /* NULL unless MAP_MAILBOX */
-bool map_trade_static(const struct map *m); /* declared fit for weighing in trade (confidence A or B) */
-size_t map_vectors(const struct map *m);                    /* how many golden vectors it carries */
+bool map_trade_static(
+    const struct map *m); /* declared fit for weighing in trade (confidence A or B) */
+size_t map_vectors(const struct map *m); /* how many golden vectors it carries */
 
 /* MAP_MAILBOX: the measures of one item. WEIGHT is BAD when flags say over, under, no weight, not
  * stable, double or not valid, or when the unit is refused; aux words by the map. Pure. */
 void map_item_measures(const struct map *m, const struct mb_item *item, uint16_t pulses_per_m,
                        struct measures *ret);
 
-/* MAP_MAILBOX: which measures a line with this map has (bit 1 << measure_id); compare ruleset_needs. */
+/* MAP_MAILBOX: which measures a line with this map has (bit 1 << measure_id); compare
+ * ruleset_needs. */
 uint32_t map_measures(const struct map *m);
 
-/* MAP_REGISTERS: the read plan (coalesced, within limits, distinct quantities per (unit, fc)) and the
- * decoder of its image. Pure. */
+/* MAP_REGISTERS: the read plan (coalesced, within limits, distinct quantities per (unit, fc)) and
+ * the decoder of its image. Pure. */
 size_t map_plan(const struct map *m, const struct map_request **ret);
 size_t map_image_words(const struct map *m);
 void map_decode(const struct map *m, const uint16_t *image, struct reading *ret);

@@ -1,9 +1,9 @@
 /* Mass balance of a run (contract: run_balance in lot.h). Any database handle; changes nothing.
- * in = grades + rework + unknown outcome + trimmings + returned + loss + unexplained. In is what static
- * scales showed at intake; what was not sorted goes back to its lot over a scale (run.back); grades and rework are sums of the line's own readings, and so carry its error.
- * Trimmings and soil count when they are weighed (run.waste). A belt cannot tell a loss from a
- * theft: what is missing stands as unexplained. "late": items that came after the run had been
- * closed. */
+ * in = grades + rework + unknown outcome + trimmings + returned + loss + unexplained. In is what
+ * static scales showed at intake; what was not sorted goes back to its lot over a scale (run.back);
+ * grades and rework are sums of the line's own readings, and so carry its error. Trimmings and soil
+ * count when they are weighed (run.waste). A belt cannot tell a loss from a theft: what is missing
+ * stands as unexplained. "late": items that came after the run had been closed. */
 #include "base/num.h"
 #include "traceability/lot.h"
 #include "traceability/run.h"
@@ -58,19 +58,19 @@ int run_balance(struct db *db, const char *run_id, json_t **ret, struct err *e)
         return rc;
     for (uint32_t g = 1; g <= RULE_GRADES_MAX; g++)
         graded += t.grade[g].mg;
-    int64_t unexplained = r.in_mg - graded - t.grade[0].mg - t.unknown.mg - t.late.mg - waste -
-                          returned;
+    int64_t unexplained =
+        r.in_mg - graded - t.grade[0].mg - t.unknown.mg - t.late.mg - waste - returned;
     json_t *o = json_pack("{s:s,s:I,s:s,s:s,s:I,s:o,s:I}", "id", r.id, "run", (json_int_t)r.run,
                           "line", r.line, "state", r.state, "in_mg", (json_int_t)r.in_mg, "grades",
                           grade_lines(db, &r, &t), "graded_mg", (json_int_t)graded);
-    json_t *rest =
-        json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "rework",
-                  line_of(t.grade[0].mg, t.grade[0].pieces, r.in_mg), "unknown",
-                  line_of(t.unknown.mg, t.unknown.pieces, r.in_mg), "late",
-                  line_of(t.late.mg, t.late.pieces, r.in_mg), "trimmings",
-                  line_of(waste, -1, r.in_mg), "returned", line_of(returned, -1, r.in_mg), "loss", line_of(0, -1, r.in_mg), "unexplained",
-                  line_of(unexplained, -1, r.in_mg), "items", (json_int_t)t.items.pieces,
-                  "no_weight", (json_int_t)t.no_weight, "in_flight", (json_int_t)t.in_flight);
+    json_t *rest = json_pack(
+        "{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "rework",
+        line_of(t.grade[0].mg, t.grade[0].pieces, r.in_mg), "unknown",
+        line_of(t.unknown.mg, t.unknown.pieces, r.in_mg), "late",
+        line_of(t.late.mg, t.late.pieces, r.in_mg), "trimmings", line_of(waste, -1, r.in_mg),
+        "returned", line_of(returned, -1, r.in_mg), "loss", line_of(0, -1, r.in_mg), "unexplained",
+        line_of(unexplained, -1, r.in_mg), "items", (json_int_t)t.items.pieces, "no_weight",
+        (json_int_t)t.no_weight, "in_flight", (json_int_t)t.in_flight);
     if (o && rest)
         json_object_update(o, rest);
     json_decref(rest);

@@ -172,8 +172,7 @@ static json_t *quantities(struct epcis *x, const json_t *rows)
     json_t *a = json_array();
     const json_t *r;
     size_t i;
-    json_array_foreach(rows, i, r)
-    {
+    json_array_foreach(rows, i, r) {
         const char *lot = json_text_or(r, "lot", NULL);
         if (lot && json_int_or(r, "mg", 0) > 0)
             json_array_append_new(a, quantity(x, lot, json_int_or(r, "mg", 0)));

@@ -60,8 +60,7 @@ static int add_lot(struct epcis *x, const char *id)
         return rc;
     if ((rc = trace_back(x->db, t.lots, &back, x->e)) == 0)
         rc = events_of(x->db, back, &seqs, x->e);
-    json_array_foreach(seqs, i, seq)
-    {
+    json_array_foreach(seqs, i, seq) {
         int64_t n;
         if (rc == 0 && (rc = num_i64(json_string_value(seq), 1, INT64_MAX, &n)) == 0)
             rc = event_read(x->db, n, add, x, x->e);

@@ -43,9 +43,10 @@ json_t *facts_grade(struct db *db, const struct ledger_lot *l)
 static bool by_machine(struct db *db, const struct ledger_lot *l)
 {
     struct stmt *s = db_q(
-        db, "SELECT coalesce(by_table > 0, (SELECT outlet_why = ?2 FROM item WHERE id BETWEEN (SELECT "
-            "max(id) FROM segment WHERE run = ?1) << 32 AND ((SELECT max(id) FROM segment WHERE run "
-            "= ?1) << 32) + 4294967295 ORDER BY id DESC LIMIT 1), 0) FROM run WHERE run = ?1");
+        db,
+        "SELECT coalesce(by_table > 0, (SELECT outlet_why = ?2 FROM item WHERE id BETWEEN (SELECT "
+        "max(id) FROM segment WHERE run = ?1) << 32 AND ((SELECT max(id) FROM segment WHERE run "
+        "= ?1) << 32) + 4294967295 ORDER BY id DESC LIMIT 1), 0) FROM run WHERE run = ?1");
     bool yes = q_step(q_int(q_int(s, 1, l->run), 2, WHY_TABLE_MODE)) == 1 && q_col(s, 0);
     q_done(s);
     return yes;

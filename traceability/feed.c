@@ -1,12 +1,13 @@
-/* Feed-stop in the record. The newest line.feed-stop event of a line says how it stands; they are few
- * and found by kind, so no projection is kept for them. */
+/* Feed-stop in the record. The newest line.feed-stop event of a line says how it stands; they are
+ * few and found by kind, so no projection is kept for them. */
 #include "traceability/feed.h"
 #include "traceability/event.h"
 #include "traceability/store.h"
 
 int feed_stop_wanted(struct db *db, uint32_t line, bool *ret, struct err *e)
 {
-    struct stmt *s = db_q(db, "SELECT CAST(body AS TEXT) ->> 'on' FROM event WHERE kind = 'line.feed-stop' AND CAST(body AS TEXT) ->> 'line' = ?"
+    struct stmt *s = db_q(db, "SELECT CAST(body AS TEXT) ->> 'on' FROM event WHERE kind = "
+                              "'line.feed-stop' AND CAST(body AS TEXT) ->> 'line' = ?"
                               " ORDER BY seq DESC LIMIT 1");
     int rc = q_step(q_int(s, 1, line));
     if (rc >= 0)

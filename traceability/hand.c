@@ -342,8 +342,7 @@ static int tell_returns(struct command_context *c, const char *source, const jso
     const json_t *o;
     size_t i;
     int rc = source_sums(store_db(c->store), source, &sums, e);
-    json_array_foreach(returns, i, o)
-    {
+    json_array_foreach(returns, i, o) {
         const char *lot = json_text_or(o, "lot", NULL);
         if (rc == 0 && lot && lot[0] == IDENT_GRADED)
             rc = graded_append(c, lot, &sums, e);

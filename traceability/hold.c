@@ -27,8 +27,7 @@ static int tell_each(struct command_context *c, enum event_kind kind, const json
 {
     const json_t *lot;
     size_t i;
-    json_array_foreach(lots, i, lot)
-    {
+    json_array_foreach(lots, i, lot) {
         const char *id = json_string_value(lot);
         struct err why = {0};
         if (only_free && ledger_free_to_use(store_db(c->store), id, &why) == ERR_STATE)
@@ -158,8 +157,7 @@ static json_t *graded_among(struct db *db, const json_t *lots)
     json_t *a = json_array();
     const json_t *lot;
     size_t i;
-    json_array_foreach(lots, i, lot)
-    {
+    json_array_foreach(lots, i, lot) {
         struct ledger_lot l;
         if (ledger_get(db, json_string_value(lot), &l, NULL) == 0 && strcmp(l.kind, "graded") == 0)
             json_array_append_new(a, json_string(l.lot));
@@ -212,8 +210,7 @@ int apply_recall_started(struct db *db, const struct event *ev)
     const json_t *lots = json_object_get(ev->body, "lots"), *lot;
     size_t i;
     int rc = 0;
-    json_array_foreach(lots, i, lot)
-    {
+    json_array_foreach(lots, i, lot) {
         struct stmt *s = db_q(db, "UPDATE lot SET recalled = 1 WHERE lot = ?1");
         if (rc == 0)
             rc = q_run(q_text(s, 1, json_string_value(lot)));

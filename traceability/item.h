@@ -88,7 +88,8 @@ struct item_line_state {
     uint32_t boot_nonce, head_seen; /* last committed knowledge of the PLC's start */
 };
 int item_line_state(struct store *s, uint32_t line, struct item_line_state *ret, struct err *e);
-/* Words of the newest items, which the PLC may still hold: seq in (from, to]; cb per item, in order. */
+/* Words of the newest items, which the PLC may still hold: seq in (from, to]; cb per item, in
+ * order. */
 int item_held_words(struct store *s, uint32_t line, uint32_t epoch, uint32_t from, uint32_t to,
                     void (*cb)(void *ctx, uint32_t seq, const uint16_t words[ITEM_WORDS]),
                     void *ctx);

@@ -21,9 +21,9 @@ struct tail_leaves {
     struct leaves items, outcomes;
 };
 struct item_tail {
-    bool touched;     /* rows may stand outside any block */
-    uint32_t from;    /* first segment that may hold such rows */
-    struct mono seen; /* when item_blocks first saw them; 0: not yet */
+    bool touched;             /* rows may stand outside any block */
+    uint32_t from;            /* first segment that may hold such rows */
+    struct mono seen;         /* when item_blocks first saw them; 0: not yet */
     uint32_t items, outcomes; /* how many at most, once item_blocks has looked; appends add to it */
     struct tail_leaves *leaves; /* NULL until the first row */
 };

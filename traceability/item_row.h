@@ -1,5 +1,5 @@
-/* The values of a stored item or outcome and their leaf, as item.h defines it: one order for what is
- * bound, what is read back and what is hashed. Private to the core. */
+/* The values of a stored item or outcome and their leaf, as item.h defines it: one order for what
+ * is bound, what is read back and what is hashed. Private to the core. */
 #pragma once
 #include "base/db.h"
 #include "traceability/item.h"
@@ -23,8 +23,9 @@ void item_row_bind(const struct item_row *r, struct stmt *q); /* to parameters 1
 void item_row_leaf(const struct item_row *r, struct merkle_hash *ret);
 
 /* Selects fmt, then the values; parameters: first and last id. */
-#define ITEM_ROWS    "SELECT fmt," ITEM_COLUMNS " FROM item WHERE id BETWEEN ? AND ? ORDER BY id"
-#define OUTCOME_ROWS "SELECT fmt," OUTCOME_COLUMNS " FROM outcome WHERE id BETWEEN ? AND ? ORDER BY id"
+#define ITEM_ROWS "SELECT fmt," ITEM_COLUMNS " FROM item WHERE id BETWEEN ? AND ? ORDER BY id"
+#define OUTCOME_ROWS                                                                               \
+    "SELECT fmt," OUTCOME_COLUMNS " FROM outcome WHERE id BETWEEN ? AND ? ORDER BY id"
 /* Leaf and id of the row that `q` stands on. ERR_VERSION: unknown fmt. */
 int item_read_leaf(struct stmt *q, struct merkle_hash *ret, int64_t *ret_id);
 int outcome_read_leaf(struct stmt *q, struct merkle_hash *ret, int64_t *ret_id);

@@ -6,11 +6,12 @@
 #include "base/err.h"
 #include <jansson.h>
 
-int lot_list(struct db *db, int64_t limit, json_t **ret, struct err *e);          /* array, newest first */
-int lot_show(struct db *db, const char *id, json_t **ret, struct err *e);         /* internal view */
-int lot_trace(struct db *db, const char *id, json_t **ret, struct err *e);        /* back and forward */
-int lot_recall(struct db *db, const char *id, json_t **ret, struct err *e);       /* all that must come back */
-int run_balance(struct db *db, const char *run_id, json_t **ret, struct err *e);  /* mass balance */
+int lot_list(struct db *db, int64_t limit, json_t **ret, struct err *e);   /* array, newest first */
+int lot_show(struct db *db, const char *id, json_t **ret, struct err *e);  /* internal view */
+int lot_trace(struct db *db, const char *id, json_t **ret, struct err *e); /* back and forward */
+int lot_recall(struct db *db, const char *id, json_t **ret,
+               struct err *e); /* all that must come back */
+int run_balance(struct db *db, const char *run_id, json_t **ret, struct err *e); /* mass balance */
 
 /* The public view for the buyer page, of a lot ("10/LOT") or a box ("B/ID"). Shape:
  * {"id","kind":"box|graded|intake|rework","verdict":"ok|hold|recalled|void","reason":"",

@@ -1,5 +1,6 @@
 /* A problem that a buyer reports beneath a lot's page (contract: command.h). Main thread.
- * The event says that a report came and for what; its words may name people and stand in people.db. */
+ * The event says that a report came and for what; its words may name people and stand in people.db.
+ */
 #include "traceability/problem.h"
 #include "traceability/step.h"
 #include "traceability/trace.h"
@@ -8,12 +9,15 @@
 
 static int keep(struct store *s, const char *id, const char *text, struct wall at, struct err *e)
 {
-    struct stmt *q = db_q(store_people(s), "INSERT INTO problem(id, text, at_ms) VALUES(?1, ?2, ?3)");
+    struct stmt *q =
+        db_q(store_people(s), "INSERT INTO problem(id, text, at_ms) VALUES(?1, ?2, ?3)");
     int rc = q_run(q_int(q_text(q_text(q, 1, id), 2, text), 3, at.ms));
-    return rc < 0 ? err_set(e, rc, "the report cannot be kept: %s", db_message(store_people(s))) : 0;
+    return rc < 0 ? err_set(e, rc, "the report cannot be kept: %s", db_message(store_people(s)))
+                  : 0;
 }
 
-int command_problem_report(struct command_context *c, const json_t *args, json_t **ret, struct err *e)
+int command_problem_report(struct command_context *c, const json_t *args, json_t **ret,
+                           struct err *e)
 {
     const char *id, *text;
     struct trace_start t = {0};
@@ -31,13 +35,15 @@ int command_problem_report(struct command_context *c, const json_t *args, json_t
 
 int problem_list(struct store *s, int64_t limit, json_t **ret, struct err *e)
 {
-    struct stmt *q = db_q(store_people(s), "SELECT n, id, text, at_ms FROM problem ORDER BY n DESC LIMIT ?1");
+    struct stmt *q =
+        db_q(store_people(s), "SELECT n, id, text, at_ms FROM problem ORDER BY n DESC LIMIT ?1");
     json_t *a = json_array();
     int rc;
     q_int(q, 1, limit);
     while ((rc = q_step(q)) == 1)
-        json_array_append_new(a, json_pack("{s:I,s:s,s:s,s:I}", "n", (json_int_t)q_col(q, 0), "id", q_str(q, 1), "text",
-                                           q_str(q, 2), "at_ms", (json_int_t)q_col(q, 3)));
+        json_array_append_new(a, json_pack("{s:I,s:s,s:s,s:I}", "n", (json_int_t)q_col(q, 0), "id",
+                                           q_str(q, 1), "text", q_str(q, 2), "at_ms",
+                                           (json_int_t)q_col(q, 3)));
     q_done(q);
     if (rc == 0) {
         *ret = a;

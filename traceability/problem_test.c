@@ -16,7 +16,8 @@ static void a_report_is_kept_and_its_words_stay_out_of_the_record(void **state)
     assert_string_equal(json_text_or(json_array_get(list, 0), "id", ""), lot);
     assert_non_null(strstr(json_text_or(json_array_get(list, 0), "text", ""), "wet box"));
     json_decref(list);
-    struct stmt *q = db_q(store_db(m->f.s), "SELECT count(*) FROM event WHERE instr(CAST(body AS TEXT), 'wet box')");
+    struct stmt *q = db_q(store_db(m->f.s),
+                          "SELECT count(*) FROM event WHERE instr(CAST(body AS TEXT), 'wet box')");
     assert_int_equal(q_step(q), 1);
     assert_int_equal(q_col(q, 0), 0);
     q_done(q);

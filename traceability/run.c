@@ -197,13 +197,11 @@ static int check_routes(const json_t *routes, uint32_t grades, struct err *e)
     int64_t grade;
     if (routes && (!json_is_array(routes) || json_array_size(routes) > RULE_GRADES_MAX))
         return err_set(e, ERR_RANGE, "\"routes\" is a list of at most %d", RULE_GRADES_MAX);
-    json_array_foreach(routes, i, r)
-    {
+    json_array_foreach(routes, i, r) {
         int rc = json_only(r, "grade|outlets", e);
         if (rc < 0 || (rc = json_get_int(r, "grade", 1, grades, &grade, e)) < 0)
             return rc;
-        json_array_foreach(json_object_get(r, "outlets"), k, o)
-        {
+        json_array_foreach(json_object_get(r, "outlets"), k, o) {
             if (!json_is_integer(o) || json_integer_value(o) < 1 || json_integer_value(o) > OUTLETS)
                 return err_set(e, ERR_RANGE, "an outlet of grade %lld is not 1 to %d",
                                (long long)grade, OUTLETS);
@@ -297,8 +295,7 @@ static int apply_output(struct db *db, const struct event *ev, uint32_t grade, c
         rc = q_run(q_text(q_int(q_int(s, 1, l.run), 2, grade), 3, lot));
     if (rc == 0)
         rc = ledger_share_run(db, l.run, lot);
-    json_array_foreach(lots, i, in)
-    {
+    json_array_foreach(lots, i, in) {
         if (rc == 0)
             rc = ledger_edge(db, json_text_or(in, "lot", ""), lot, step_text(ev, "id"), 0, ev->seq);
     }
@@ -310,8 +307,7 @@ static int apply_route(struct db *db, const struct event *ev, const json_t *rout
     const json_t *o;
     size_t i;
     int rc = 0;
-    json_array_foreach(json_object_get(route, "outlets"), i, o)
-    {
+    json_array_foreach(json_object_get(route, "outlets"), i, o) {
         struct stmt *s =
             db_q(db, "INSERT INTO run_route(run, outlet, grade) VALUES(?1,?2,?3) ON CONFLICT DO "
                      "UPDATE SET grade = 0 WHERE grade <> excluded.grade");
@@ -336,19 +332,16 @@ int apply_run_started(struct db *db, const struct event *ev)
     int rc = q_run(q_int(q_int(s, 9, ev->at.ms), 10, ev->seq));
     if (rc == 0)
         rc = ident_note(db, step_text(ev, "id"));
-    json_array_foreach(lots, i, o)
-    {
+    json_array_foreach(lots, i, o) {
         if (rc == 0)
             rc = apply_input(db, ev, o);
     }
-    json_array_foreach(outs, i, o)
-    {
+    json_array_foreach(outs, i, o) {
         if (rc == 0)
             rc = apply_output(db, ev, (uint32_t)json_int_or(o, "grade", 0),
                               json_text_or(o, "code", ""), json_text_or(o, "lot", ""));
     }
-    json_array_foreach(json_object_get(ev->body, "routes"), i, o)
-    {
+    json_array_foreach(json_object_get(ev->body, "routes"), i, o) {
         if (rc == 0)
             rc = apply_route(db, ev, o);
     }

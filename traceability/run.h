@@ -24,8 +24,8 @@ int run_of_args(struct db *db, const json_t *args, struct run_row *ret,
 int run_get_no(struct db *db, uint32_t run, struct run_row *ret, struct err *e);
 int run_grade_lot(struct db *db, uint32_t run, uint32_t grade, char ret_lot[21], struct err *e);
 
-/* What was weighed off a run's line as trimmings and soil (waste.c), and what of its inputs was weighed
- * back to their lots (run_back.c). */
+/* What was weighed off a run's line as trimmings and soil (waste.c), and what of its inputs was
+ * weighed back to their lots (run_back.c). */
 int run_waste_mg(struct db *db, const char *id, int64_t *ret, struct err *e);
 int run_returned_mg(struct db *db, const struct run_row *r, int64_t *ret, struct err *e);
 /* After a void of such a return: tells buyers the balance of a closed run again. */

@@ -1,8 +1,8 @@
 /* What a run left unsorted goes back to its lot, weighed by a person (purpose run.back), before the
  * run is stopped or after. Main thread.
  *
- * 1. in = graded + rework + unknown + waste + returned + loss: no more goes back than is left, but for
- *    the tolerance of readings; never more than the lot gave.
+ * 1. in = graded + rework + unknown + waste + returned + loss: no more goes back than is left, but
+ * for the tolerance of readings; never more than the lot gave.
  * 2. run.in_mg is what was drawn when the run began and stays; run_input is less by what came back,
  *    and shares and edges of the run's lots follow it. Lots that were made of those already keep
  *    what they were told.
@@ -112,14 +112,14 @@ int run_back_tell(struct command_context *c, const char *run, struct err *e)
         return rc;
     m.in_mg = r.in_mg - m.in_mg;
     m.loss_mg = m.in_mg - m.out_mg;
-    rc = step_column(q_int(db_q(db, "SELECT l.lot FROM run_output o JOIN lot l ON l.lot = o.lot "
-                                    "WHERE o.run = ?1 AND l.graded_seq IS NOT NULL ORDER BY o.grade"),
-                           1, r.run),
-                     &lots);
+    rc = step_column(
+        q_int(db_q(db, "SELECT l.lot FROM run_output o JOIN lot l ON l.lot = o.lot "
+                       "WHERE o.run = ?1 AND l.graded_seq IS NOT NULL ORDER BY o.grade"),
+              1, r.run),
+        &lots);
     if (rc < 0)
         return err_set(e, rc, "the lots of run %s cannot be read", r.id);
-    json_array_foreach(lots, i, lot)
-    {
+    json_array_foreach(lots, i, lot) {
         if (rc == 0)
             rc = graded_append(c, json_string_value(lot), &m, e);
     }
@@ -217,8 +217,7 @@ static int move(struct db *db, const struct event *ev, int64_t mg)
                                 step_int(ev, "run_no")),
                           &outs)) < 0)
         return rc;
-    json_array_foreach(outs, i, o)
-    {
+    json_array_foreach(outs, i, o) {
         if (rc == 0)
             rc = share_again(db, ev, json_string_value(o), &in);
     }

@@ -42,8 +42,7 @@ static int tell_grades(struct command_context *c, const json_t *outs,
 {
     const json_t *o;
     size_t i;
-    json_array_foreach(outs, i, o)
-    {
+    json_array_foreach(outs, i, o) {
         if (json_int_or(o, "grade", 0) == 0 || json_int_or(o, "pieces", 0) == 0)
             continue;
         int rc = graded_append(c, json_text_or(o, "lot", ""), sums, e);
@@ -88,8 +87,8 @@ static int close_run(struct command_context *c, const struct run_row *r, json_t 
     if (rc == 0)
         rc = step_answer(
             ret,
-            json_pack("{s:s,s:I,s:s,s:O,s:O,s:O,s:O*}", "id", r->id, "run", (json_int_t)r->run, "state",
-                      "closed", "outs", json_object_get(body, "outs"), "items",
+            json_pack("{s:s,s:I,s:s,s:O,s:O,s:O,s:O*}", "id", r->id, "run", (json_int_t)r->run,
+                      "state", "closed", "outs", json_object_get(body, "outs"), "items",
                       json_object_get(body, "items"), "unknown", json_object_get(body, "unknown"),
                       "unrouted", json_object_get(body, "unrouted")),
             e);
@@ -239,8 +238,7 @@ int apply_run_closed(struct db *db, const struct event *ev)
     int rc = q_run(q_int(q_int(s, 5, ev->seq), 6, json_int_or(ev->body, "by_table", 0)));
     if (rc == 0)
         rc = read_inputs(db, step_int(ev, "run"), &in);
-    json_array_foreach(outs, i, out)
-    {
+    json_array_foreach(outs, i, out) {
         if (rc == 0)
             rc = apply_closed_lot(db, ev, &in, out);
     }

@@ -262,7 +262,12 @@ static void table_item(struct farm *m, uint32_t run, int64_t mg, uint16_t went, 
     it.grade = it.outlet = 0;
     it.why = it.outlet_why = 21;
     OK(item_append(m->f.s, &it, e));
-    struct outcome o = {.line = m->f.line, .epoch = m->f.epoch, .out = ++m->out, .seq = m->seq, .outlet = went, .reason = reason};
+    struct outcome o = {.line = m->f.line,
+                        .epoch = m->f.epoch,
+                        .out = ++m->out,
+                        .seq = m->seq,
+                        .outlet = went,
+                        .reason = reason};
     OK(outcome_append(m->f.s, &o, e));
 }
 
@@ -275,9 +280,9 @@ static json_t *route(int grade, int outlet, int overflow)
 /* Grade 1 has outlet 1; outlet 3 belongs to grades 2 and 3; nothing belongs to 5. */
 static void start_with_routes(struct farm *m, const char *lot, struct farm_run *r)
 {
-    farm_take_run(farm_do(m, "run.start", "{s:s,s:s,s:[s],s:o,s:[o,o,o,o]}", "line", "a", "product", "codonopsis-lu",
-                          "lots", lot, "rules", farm_rules("codonopsis"), "routes", route(1, 1, 0), route(2, 2, 3),
-                          route(3, 3, 0), route(4, 4, 0)),
+    farm_take_run(farm_do(m, "run.start", "{s:s,s:s,s:[s],s:o,s:[o,o,o,o]}", "line", "a", "product",
+                          "codonopsis-lu", "lots", lot, "rules", farm_rules("codonopsis"), "routes",
+                          route(1, 1, 0), route(2, 2, 3), route(3, 3, 0), route(4, 4, 0)),
                   r);
 }
 
@@ -297,8 +302,10 @@ static void the_plcs_table_counts_by_outlet(void **state)
     table_item(m, r.run, 10000, 5, 1);  /* of none */
     table_item(m, r.run, 100000, 1, 6); /* by hand, not by the table: taken out of outlet 1 below */
     table_item(m, r.run, 1000000, 4, 1);
-    farm_weigh_no(m, ERR_STATE, "more than one grade", "box", 100000, "{s:s,s:i}", "line", "a", "outlet", 3);
-    farm_weigh_no(m, ERR_STATE, "1 of 2 pieces", "box", 100000, "{s:s,s:i}", "line", "a", "outlet", 1);
+    farm_weigh_no(m, ERR_STATE, "more than one grade", "box", 100000, "{s:s,s:i}", "line", "a",
+                  "outlet", 3);
+    farm_weigh_no(m, ERR_STATE, "1 of 2 pieces", "box", 100000, "{s:s,s:i}", "line", "a", "outlet",
+                  1);
     json_t *a = farm_do(m, "run.stop", "{s:s}", "run", r.id);
     const json_t *outs = json_object_get(a, "outs"), *unrouted = json_object_get(a, "unrouted");
     static const int64_t mg[] = {111000, 10, 100, 0, 1000000};
@@ -338,9 +345,13 @@ static void routes_are_checked(void **state)
     char lot[IDENT_LOT_SIZE];
     farm_lot(m, m->farmer1, 5000000, lot);
     for (int i = 0; i < 3; i++)
-        farm_no(m, ERR_RANGE, i < 2 ? "grade" : "outlet", "run.start", "{s:s,s:s,s:[s],s:o,s:[o]}", "line", "a",
-                "product", "codonopsis-lu", "lots", lot, "rules", farm_rules("codonopsis"), "routes",
-                route(i == 0 ? 0 : i == 1 ? 5 : 1, i == 2 ? 17 : 1, 0));
+        farm_no(m, ERR_RANGE, i < 2 ? "grade" : "outlet", "run.start", "{s:s,s:s,s:[s],s:o,s:[o]}",
+                "line", "a", "product", "codonopsis-lu", "lots", lot, "rules",
+                farm_rules("codonopsis"), "routes",
+                route(i == 0   ? 0
+                      : i == 1 ? 5
+                               : 1,
+                      i == 2 ? 17 : 1, 0));
 }
 
 /* lot.graded of the run's grade-1 lot, the newest: its balance. */
@@ -366,19 +377,24 @@ static void the_rest_goes_back_to_its_lot(void **state)
     struct farm *m = *state;
     struct farm_run r;
     char lot[IDENT_LOT_SIZE], other[IDENT_LOT_SIZE];
-    farm_lot(m, m->farmer1, 10000000, lot);   /* shed-1 */
-    farm_lot(m, m->farmer2, 5000000, other);  /* shed-2 */
+    farm_lot(m, m->farmer1, 10000000, lot);  /* shed-1 */
+    farm_lot(m, m->farmer2, 5000000, other); /* shed-2 */
     farm_start_run(m, lot, NULL, &r);
     for (int i = 0; i < 4; i++)
         farm_item(m, r.run, 1, 1000000, 1, 1, 1);
-    json_decref(farm_weigh(m, "run.back", 1000000, "{s:s,s:s}", "run", r.id, "lot", lot)); /* shed-3, before it is stopped */
+    json_decref(farm_weigh(m, "run.back", 1000000, "{s:s,s:s}", "run", r.id, "lot",
+                           lot)); /* shed-3, before it is stopped */
     farm_ok(m, "run.stop", "{s:s}", "run", r.id);
     assert_int_equal(told(m, r.grade[1], "in_mg"), 9000000);
     assert_int_equal(told(m, r.grade[1], "loss_mg"), 5000000);
-    farm_weigh_no(m, ERR_STATE, "did not go into run", "run.back", 1000000, "{s:s,s:s}", "run", r.id, "lot", other);
-    farm_weigh_no(m, ERR_STATE, "only 5.000 kg", "run.back", 6000000, "{s:s,s:s}", "run", r.id, "lot", lot);
-    farm_weigh_no(m, ERR_NOT_FOUND, "no run", "run.back", 1000000, "{s:s,s:s}", "run", "R261124-A0015", "lot", lot);
-    json_t *a = farm_weigh(m, "run.back", 4900000, "{s:s,s:s}", "run", r.id, "lot", lot); /* shed-7, afterwards */
+    farm_weigh_no(m, ERR_STATE, "did not go into run", "run.back", 1000000, "{s:s,s:s}", "run",
+                  r.id, "lot", other);
+    farm_weigh_no(m, ERR_STATE, "only 5.000 kg", "run.back", 6000000, "{s:s,s:s}", "run", r.id,
+                  "lot", lot);
+    farm_weigh_no(m, ERR_NOT_FOUND, "no run", "run.back", 1000000, "{s:s,s:s}", "run",
+                  "R261124-A0015", "lot", lot);
+    json_t *a = farm_weigh(m, "run.back", 4900000, "{s:s,s:s}", "run", r.id, "lot",
+                           lot); /* shed-7, afterwards */
     assert_string_equal(json_text_or(a, "lot", ""), lot);
     json_decref(a);
     assert_int_equal(on_hand(m, lot), 5900000);
@@ -394,12 +410,14 @@ static void the_rest_goes_back_to_its_lot(void **state)
     farm_ok(m, "weighing.void", "{s:s,s:s}", "weighing", "shed-7", "reason", "another crate");
     assert_int_equal(on_hand(m, lot), 1000000);
     assert_int_equal(told(m, r.grade[1], "loss_mg"), 5000000);
-    json_decref(farm_weigh(m, "run.back", 5000000, "{s:s,s:s}", "run", r.id, "lot", lot)); /* shed-8 */
+    json_decref(
+        farm_weigh(m, "run.back", 5000000, "{s:s,s:s}", "run", r.id, "lot", lot)); /* shed-8 */
     assert_int_equal(told(m, r.grade[1], "loss_mg"), 0);
     farm_rebuilds(m);
     fix_begin(&m->f);
     farm_start_run(m, lot, NULL, &r); /* it is stock again */
-    farm_no(m, ERR_STATE, "drawn on already", "weighing.void", "{s:s,s:s}", "weighing", "shed-8", "reason", "late");
+    farm_no(m, ERR_STATE, "drawn on already", "weighing.void", "{s:s,s:s}", "weighing", "shed-8",
+            "reason", "late");
     a = balance(m, r.id);
     assert_int_equal(json_int_or(a, "in_mg", 0), 6000000);
     json_decref(a);
@@ -419,27 +437,38 @@ static void shares_follow_what_went_back(void **state)
         farm_item(m, r.run, 1, 1000000, 1, 1, 1);
     farm_ok(m, "run.stop", "{s:s}", "run", r.id);
     json_decref(farm_weigh(m, "run.back", 4000000, "{s:s,s:s}", "run", r.id, "lot", two));
-    snprintf(sql, sizeof sql, "SELECT count(*) * 10000000 + sum(ppm) FROM lot_share WHERE lot = '%s'", r.grade[1]);
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) * 10000000 + sum(ppm) FROM lot_share WHERE lot = '%s'", r.grade[1]);
     assert_int_equal(fix_number(store_db(m->f.s), sql), 11000000);
-    snprintf(sql, sizeof sql, "SELECT mg FROM edge WHERE src = '%s' AND dst = '%s'", one, r.grade[1]);
+    snprintf(sql, sizeof sql, "SELECT mg FROM edge WHERE src = '%s' AND dst = '%s'", one,
+             r.grade[1]);
     assert_int_equal(fix_number(store_db(m->f.s), sql), 4000000);
-    snprintf(sql, sizeof sql, "SELECT mg FROM edge WHERE src = '%s' AND dst = '%s'", two, r.grade[1]);
+    snprintf(sql, sizeof sql, "SELECT mg FROM edge WHERE src = '%s' AND dst = '%s'", two,
+             r.grade[1]);
     assert_int_equal(fix_number(store_db(m->f.s), sql), 0);
     assert_int_equal(told(m, r.grade[1], "loss_mg"), 0);
-    farm_weigh_no(m, ERR_STATE, "only 0.000 kg", "run.back", 100000, "{s:s,s:s}", "run", r.id, "lot", two);
+    farm_weigh_no(m, ERR_STATE, "only 0.000 kg", "run.back", 100000, "{s:s,s:s}", "run", r.id,
+                  "lot", two);
     farm_rebuilds(m);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FARM_TEST(what_may_not_start),        FARM_TEST(a_rule_set_is_registered_once),
-        FARM_TEST(every_item_counts_once),    FARM_TEST(the_last_outcome_closes_a_stopping_run),
-        FARM_TEST(a_run_goes_on_over_epochs), FARM_TEST(a_second_run_starts_where_the_first_ended),
-        FARM_TEST(edges_and_shares_add_up),   FARM_TEST(waste_and_late_items_have_their_lines),
-        FARM_TEST(calibration_is_shown),      FARM_TEST(the_plcs_table_counts_by_outlet),
-        FARM_TEST(a_box_of_the_plcs_table_is_packed), FARM_TEST(routes_are_checked),
-        FARM_TEST(the_rest_goes_back_to_its_lot), FARM_TEST(shares_follow_what_went_back),
+        FARM_TEST(what_may_not_start),
+        FARM_TEST(a_rule_set_is_registered_once),
+        FARM_TEST(every_item_counts_once),
+        FARM_TEST(the_last_outcome_closes_a_stopping_run),
+        FARM_TEST(a_run_goes_on_over_epochs),
+        FARM_TEST(a_second_run_starts_where_the_first_ended),
+        FARM_TEST(edges_and_shares_add_up),
+        FARM_TEST(waste_and_late_items_have_their_lines),
+        FARM_TEST(calibration_is_shown),
+        FARM_TEST(the_plcs_table_counts_by_outlet),
+        FARM_TEST(a_box_of_the_plcs_table_is_packed),
+        FARM_TEST(routes_are_checked),
+        FARM_TEST(the_rest_goes_back_to_its_lot),
+        FARM_TEST(shares_follow_what_went_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

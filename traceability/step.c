@@ -47,11 +47,13 @@ int step_reason(struct command_context *c, const json_t *args, const char *key, 
     int rc = step_required(args, key, max, &text, e);
     if (rc < 0 || (rc = people_find(c->store, "", "", PEOPLE_ASKED, &people, e)) < 0)
         return rc;
-    json_array_foreach(people, i, p) if (rc == 0 && names_person(text, p)) rc =
-        err_set(e, ERR_DENIED,
-                "\"%s\" names a person: it stays for ever and buyers may read it: say what "
-                "happened without a name",
-                key);
+    json_array_foreach(people, i, p)
+        if (rc == 0 && names_person(text, p))
+            rc =
+                err_set(e, ERR_DENIED,
+                        "\"%s\" names a person: it stays for ever and buyers may read it: say what "
+                        "happened without a name",
+                        key);
     json_decref(people);
     if (rc == 0)
         *ret = text;

@@ -6,14 +6,14 @@
 #include "traceability/totals.h"
 #include "crops/crop.h"
 
-/* Of an item i and its outcome o in run `run`: the grade it counts to, and whether it went where that
- * grade goes. The parameters: WHY_PLANNED, WHY_RECOVERED, WHY_TABLE_MODE. */
+/* Of an item i and its outcome o in run `run`: the grade it counts to, and whether it went where
+ * that grade goes. The parameters: WHY_PLANNED, WHY_RECOVERED, WHY_TABLE_MODE. */
 #define GRADE_OF(run, table)                                                                       \
     "CASE i.outlet_why WHEN " table " THEN coalesce((SELECT t.grade FROM run_route t WHERE "       \
     "t.run = " run " AND t.outlet = o.outlet), 0) ELSE i.grade END"
 #define AS_PLANNED(planned, recovered, table)                                                      \
-    "o.reason = 1 AND (i.outlet_why = " table " OR o.outlet = i.outlet AND i.outlet_why IN ("      \
-    planned ", " recovered "))"
+    "o.reason = 1 AND (i.outlet_why = " table                                                      \
+    " OR o.outlet = i.outlet AND i.outlet_why IN (" planned ", " recovered "))"
 
 #define LOW    INT64_C(0xffffffff)
 #define FLIGHT 1024 /* RING_N of a mailbox is at most this: more cannot be on the way */
@@ -69,10 +69,13 @@ static int add_outcomes(struct db *db, const struct span *sp, uint32_t run, uint
                         struct totals *t)
 {
     struct stmt *s = db_q(
-        db, "SELECT " GRADE_OF("?7", "?6") ", " AS_PLANNED("?4", "?5", "?6") ", "
-            "count(*), coalesce(sum(i.net_mg), 0), i.outlet_why = ?6 "
-            "FROM (SELECT min(id), seq, outlet, reason FROM outcome WHERE id > ?1 AND id <= ?2 "
-            "GROUP BY seq) o JOIN item i ON i.id = (?3 << 32 | o.seq) GROUP BY 1, 2, 5");
+        db, "SELECT " GRADE_OF("?7", "?6") ", " AS_PLANNED(
+                "?4", "?5",
+                "?6") ", "
+                      "count(*), coalesce(sum(i.net_mg), 0), i.outlet_why = ?6 "
+                      "FROM (SELECT min(id), seq, outlet, reason FROM outcome WHERE id > ?1 AND id "
+                      "<= ?2 "
+                      "GROUP BY seq) o JOIN item i ON i.id = (?3 << 32 | o.seq) GROUP BY 1, 2, 5");
     int rc;
     q_int(q_int(s, 1, first_outcome(sp)), 2, sp->base << 32 | LOW);
     q_int(q_int(q_int(s, 3, sp->segment), 4, WHY_PLANNED), 5, WHY_RECOVERED);
@@ -234,12 +237,17 @@ int totals_newest(struct db *db, const char *line, uint32_t *ret_no, int64_t *re
 static int add_epoch(struct db *db, int64_t line, int64_t epoch, uint32_t outlet, int64_t from,
                      int64_t to, struct box_content *b)
 {
-    struct stmt *s = db_q(
-        db, "SELECT s.run, " GRADE_OF("s.run", "?8") ", " AS_PLANNED("?6", "?7", "?8") ", "
-            "count(*), coalesce(sum(i.net_mg), 0), max(o.reason), max(i.outlet_why = ?8) FROM outcome o JOIN "
-            "segment s ON s.id = (SELECT max(id) FROM segment WHERE line = ?1 AND epoch = ?2 AND "
-            "first_seq <= o.seq) LEFT JOIN item i ON i.id = (s.id << 32 | o.seq) "
-            "WHERE o.id > ?3 AND o.id <= ?4 AND o.outlet = ?5 GROUP BY 1, 2, 3 ORDER BY 4 DESC");
+    struct stmt *s =
+        db_q(db, "SELECT s.run, " GRADE_OF("s.run", "?8") ", " AS_PLANNED(
+                     "?6", "?7",
+                     "?8") ", "
+                           "count(*), coalesce(sum(i.net_mg), 0), max(o.reason), max(i.outlet_why "
+                           "= ?8) FROM outcome o JOIN "
+                           "segment s ON s.id = (SELECT max(id) FROM segment WHERE line = ?1 AND "
+                           "epoch = ?2 AND "
+                           "first_seq <= o.seq) LEFT JOIN item i ON i.id = (s.id << 32 | o.seq) "
+                           "WHERE o.id > ?3 AND o.id <= ?4 AND o.outlet = ?5 GROUP BY 1, 2, 3 "
+                           "ORDER BY 4 DESC");
     int rc;
     q_int(q_int(q_int(q_int(s, 1, line), 2, epoch), 3, from), 4, to);
     q_int(q_int(q_int(q_int(s, 5, outlet), 6, WHY_PLANNED), 7, WHY_RECOVERED), 8, WHY_TABLE_MODE);

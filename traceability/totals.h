@@ -1,8 +1,8 @@
 /* What a run's items and outcomes add up to. Readers of rows only. Where an item ended is what the
  * outcome ring says (MAILBOX): an item that went where its grade was planned to go is of that
  * grade; what the default or an overflow outlet got is rework; an item without an outcome is
- * unknown. What the PLC's own table sorted is of the one grade that its outlet belongs to in the run
- * (run.started: routes), or rework. */
+ * unknown. What the PLC's own table sorted is of the one grade that its outlet belongs to in the
+ * run (run.started: routes), or rework. */
 #pragma once
 #include "base/db.h"
 #include "base/err.h"
@@ -17,9 +17,9 @@ struct totals {
     struct run_sum items, unknown, grade[RULE_GRADES_MAX + 1]; /* grade[0]: rework */
     int64_t by_table;        /* items that the PLC's own table sorted */
     struct run_sum unrouted; /* of them, what is rework since its outlet is not that of one grade */
-    int64_t no_weight;   /* items without a usable weight, counted with 0 mg */
-    int64_t in_flight;   /* of the newest 1024 items, those without an outcome */
-    struct run_sum late; /* items that came after the run had been closed */
+    int64_t no_weight;       /* items without a usable weight, counted with 0 mg */
+    int64_t in_flight;       /* of the newest 1024 items, those without an outcome */
+    struct run_sum late;     /* items that came after the run had been closed */
 };
 int totals_run(struct db *db, uint32_t run, struct totals *ret, struct err *e);
 /* Of a closed run: what its run.closed told, which stays when its items are pruned one day. */
@@ -33,7 +33,7 @@ struct box_content {
     uint32_t run, grade;   /* of `good` */
     int64_t unknown;       /* outcomes without an item, and outcomes that are known to be missing */
     uint16_t other_reason; /* outcome reason of one of `other` */
-    bool unrouted;         /* one of `other` by the PLC's table, at an outlet that is not of one grade */
+    bool unrouted; /* one of `other` by the PLC's table, at an outlet that is not of one grade */
 };
 int totals_box(struct db *db, const char *line, uint32_t outlet, int64_t from, int64_t to,
                struct box_content *ret, struct err *e);

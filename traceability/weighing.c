@@ -183,7 +183,8 @@ int command_weighing_record(struct command_context *c, const json_t *args, json_
     struct weighing w = {0};
     const struct purpose *p = purpose_of(json_text_or(args, "purpose", ""));
     if (!p)
-        return err_set(e, ERR_RANGE, "purpose is intake, hand.out, hand.back, box, run.waste, run.back or check");
+        return err_set(e, ERR_RANGE,
+                       "purpose is intake, hand.out, hand.back, box, run.waste, run.back or check");
     int rc = read_keys(args, p, e);
     if (rc < 0 || (rc = read_weighing(c, args, &w, e)) < 0)
         return rc;
@@ -217,9 +218,10 @@ int apply_weighing_accepted(struct db *db, const struct event *ev)
 {
     const struct purpose *p = purpose_of(json_text_or(ev->body, "purpose", ""));
     struct stmt *s = db_q(
-        db, "INSERT INTO weighing(weighing, station, placement, scale, purpose, lot, task, box, run, "
-            "grade, gross_mg, tare_mg, net_mg, tare_kind, alibi, at_ms, event_seq) "
-            "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)");
+        db,
+        "INSERT INTO weighing(weighing, station, placement, scale, purpose, lot, task, box, run, "
+        "grade, gross_mg, tare_mg, net_mg, tare_kind, alibi, at_ms, event_seq) "
+        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)");
     step_bind(s, ev,
               "weighing|station|placement|scale|purpose|lot|task|box|run|grade|gross_mg|tare_mg|"
               "net_mg|tare_kind|alibi|read_ms");

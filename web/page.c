@@ -305,7 +305,8 @@ static void put_section(const struct page *p, size_t i, struct scope *s)
         put_within(p, i, v, s);
         return;
     }
-    json_array_foreach(v, k, element) put_within(p, i, element, s);
+    json_array_foreach(v, k, element)
+        put_within(p, i, element, s);
 }
 
 static void put_nodes(const struct page *p, size_t from, size_t to, struct scope *s)

@@ -53,8 +53,7 @@ static enum check check_inclusion(const json_t *log, const struct note_checkpoin
     int64_t index = json_int_or(log, "index", -1);
     if (index < 0 || !read_hash(json_text_or(log, "leaf", ""), &leaf))
         return CHECK_BAD;
-    json_array_foreach(json_object_get(log, "proof"), i, hash)
-    {
+    json_array_foreach(json_object_get(log, "proof"), i, hash) {
         const char *text = json_is_string(hash) ? json_string_value(hash) : "";
         if (proof.n == MERKLE_PROOF_MAX || !read_hash(text, &proof.hash[proof.n]))
             return CHECK_BAD;
@@ -113,8 +112,8 @@ char *proof_file(const json_t *log)
         return NULL;
     bool good = true;
     fprintf(f, "c2sp.org/tlog-proof@v1\nindex %lld\n", (long long)index);
-    json_array_foreach(json_object_get(log, "proof"), i, hash) good =
-        good && json_is_string(hash) && put_hash(f, json_string_value(hash));
+    json_array_foreach(json_object_get(log, "proof"), i, hash)
+        good = good && json_is_string(hash) && put_hash(f, json_string_value(hash));
     fprintf(f, "\n%s", json_text_or(log, "note", ""));
     good = good && !ferror(f);
     if (fclose(f) == 0 && good)

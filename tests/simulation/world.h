@@ -52,7 +52,7 @@ void plant_fault(void);        /* one more trouble at the machine */
 void plant_tidy(void);         /* a person puts the machine right and lets the belt run empty */
 void plant_feed(void);
 bool plant_empty(void);          /* nothing on the belt, nothing unacknowledged */
-const char *plant_words(void); /* its state, for a complaint */
+const char *plant_words(void);   /* its state, for a complaint */
 void plant_quarantined(bool on); /* as a person sees it on the screen */
 void plant_load(int64_t mg);
 void plant_stop(void);
