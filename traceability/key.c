@@ -91,7 +91,7 @@ static int make_next(struct store *s, struct err *e)
 {
     char next[4096];
     int rc = next_path(s, next, e);
-    if (rc == 0 && (rc = crypto_key_create(next, e)) == ERR_EXISTS)
+    if (rc == 0 && (rc = crypto_key_create(next, NULL)) == ERR_EXISTS)
         rc = 0;
     if (rc)
         return err_set(e, ERR_STATE, "a new key cannot be stored beside %s", s->key_path);
