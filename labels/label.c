@@ -21,6 +21,8 @@ int label_url(const char *base_url, const char *box, const char *seal, char *ret
     const char *host = strstr(base_url, "://");
     host = host ? host + 3 : base_url;
     const char *end = strchrnul(host, '/');
+    if (strlen(box) + strlen(seal) + sizeof "/B/?s=" > sizeof path)
+        return ERR_TOOBIG;
     ident_box_path(box, seal, path, sizeof path);
     int n = snprintf(ret, size, "%s%s", base_url, path);
     if (n < 0 || (size_t)n >= size)

@@ -37,6 +37,20 @@ static void the_host_is_in_capitals_and_the_scheme_is_not(void **state)
         ERR_TOOBIG);
 }
 
+static void an_address_is_refused_rather_than_cut(void **state)
+{
+    (void)state;
+    char url[LABEL_URL_MAX], seal[64];
+    memset(seal, 'A', sizeof seal);
+    seal[47] = '\0'; /* "/B/", ten characters, "?s=", 47 more and the NUL are 64 */
+    assert_int_equal(label_url("https://lotline.example", "XMPNR79Y7X", seal, url, sizeof url), 0);
+    assert_string_equal(strstr(url, "?s=") + 3, seal);
+    seal[47] = 'A';
+    seal[48] = '\0';
+    assert_int_equal(label_url("https://lotline.example", "XMPNR79Y7X", seal, url, sizeof url),
+                     ERR_TOOBIG);
+}
+
 static void a_label_says_what_a_person_types_from_a_torn_one(void **state)
 {
     (void)state;
@@ -105,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_host_is_in_capitals_and_the_scheme_is_not),
+        cmocka_unit_test(an_address_is_refused_rather_than_cut),
         cmocka_unit_test(a_label_says_what_a_person_types_from_a_torn_one),
         cmocka_unit_test(without_a_trade_weight_none_is_printed),
         cmocka_unit_test(a_hostile_name_stays_a_name),
