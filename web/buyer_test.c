@@ -350,6 +350,26 @@ static void an_empty_answer_makes_a_page_and_no_crash(void **state)
     json_decref(lot);
 }
 
+/* Only a broken or foreign record says such; the page must still come. */
+static void numbers_at_their_ends_make_a_page(void **state)
+{
+    (void)state;
+    json_t *lot = a_box();
+    json_t *farms = json_object_get(lot, "farms");
+    json_object_set_new(json_array_get(farms, 0), "share_ppm", json_integer(INT64_MAX));
+    json_object_set_new(json_array_get(farms, 1), "share_ppm", json_integer(INT64_MIN));
+    json_object_set_new(lot, "asof_ms", json_integer(INT64_MIN));
+    json_object_set_new(lot, "packed_ms", json_integer(INT64_MAX));
+    json_object_set_new(lot, "net_mg", json_integer(INT64_MIN));
+    json_object_set_new(lot, "balance",
+                        json_pack("{s:I,s:I,s:I}", "in_mg", (json_int_t)INT64_MAX, "out_mg",
+                                  (json_int_t)INT64_MIN, "loss_mg", (json_int_t)INT64_MAX));
+    char *text = page_of(lot, LANG_EN, seal);
+    has(text, "<main>");
+    free(text);
+    json_decref(lot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +384,7 @@ int main(void)
         cmocka_unit_test(a_proxy_says_so_and_shows_its_sample),
         cmocka_unit_test(the_page_stays_within_one_round_trip),
         cmocka_unit_test(an_empty_answer_makes_a_page_and_no_crash),
+        cmocka_unit_test(numbers_at_their_ends_make_a_page),
     };
     return crypto_setup() ? 1 : cmocka_run_group_tests(tests, load, unload);
 }
