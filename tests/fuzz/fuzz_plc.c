@@ -465,8 +465,10 @@ static void act(struct feeder *f)
             w->plc.bad_header = arg & 1;
         }
         break;
-    case 15: order((struct order){.kind = arg & 1 ? ORDER_EPOCH : ORDER_EPOCH_OPEN, .epoch = take_u16(f),
-                                  .nonce = w->plc.nonce, .seq = arg});
+    case 15: /* an order that was given already */
+        if (newest())
+            order((struct order){.kind = arg & 1 ? ORDER_EPOCH : ORDER_EPOCH_OPEN, .epoch = newest()->epoch,
+                                 .nonce = newest()->nonce, .seq = newest()->seq, .out = newest()->out});
         break;
     }
 }
