@@ -32,3 +32,12 @@ $(sim_dir)/powercut: $(POWERCUT_OBJ) $(foreach f,$(crash_store),$(call archive,$
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(POWERCUT_OBJ) -Wl,--start-group $(foreach f,$(crash_store),$(call archive,$(f))) \
 	  -Wl,--end-group $(foreach f,$(crash_store),$(libs_$(f))) -lcmocka
 DEPS += $(POWERCUT_OBJ:.o=.d)
+SMALL_CHECKS += small-powercut
+.PHONY: check-powercut small-powercut
+check-powercut: packages-check ## cut the power of a real ext4 under the writing record (root); N=500 SEED=1
+	@$(MAKE) --no-print-directory -s -j2 $(sim_dir)/powercut
+	@N=$(or $(N),500) SEED=$(SEED) $(sim_dir)/powercut
+
+small-powercut: $(sim_dir)/powercut
+	@N=10 SEED=$(SEED) $(sim_dir)/powercut
+tests: $(sim_dir)/powercut
