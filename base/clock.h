@@ -50,8 +50,8 @@ const char *clock_state(void);
 /* ISO 8601: UTC with milliseconds and Z ("2026-11-24T06:12:01.250Z"); buf of ≥ 25 bytes. */
 const char *wall_utc(struct wall t, char *buf, size_t size);
 /* Date "2026-11-24" and time "14:12" at a fixed offset (minutes east, 480 for China). */
-const char *wall_local(struct wall t, int offset_min, char *buf,
-                       size_t size); /* "2026-11-24 14:12" */
+/* "2026-11-24 14:12" */
+const char *wall_local(struct wall t, int offset_min, char *buf, size_t size);
 /* yymmdd at that offset, as printed in lot numbers; buf of ≥ 7 bytes. */
 const char *wall_yymmdd(struct wall t, int offset_min, char *buf, size_t size);
 /* Parses what wall_utc writes (milliseconds optional). 0 or ERR_PARSE. */

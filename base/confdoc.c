@@ -1,6 +1,6 @@
 /* Reading with all errors (contract: confdoc.h). conf_read stops at the first; here every key is
- * given to it alone, in a map of one child. Pure but for the caller's callback and confdoc_slurp.
- */
+ * given to it alone, in a map of one child. Pure but for the caller's callback and
+ * confdoc_slurp. */
 #include "base/confdoc.h"
 #include <errno.h>
 #include <stdlib.h>

@@ -37,10 +37,10 @@ int64_t db_changes(struct db *db);
 int64_t db_last_rowid(struct db *db);
 const char *db_path(const struct db *db);
 
-/* Statements. q_… remember the first error; q_step returns it. Indexes from 1 (bind), 0 (columns).
- */
-struct stmt *db_q(struct db *db,
-                  const char *sql); /* prepared once, reset, bindings cleared; never NULL */
+/* Statements. q_… remember the first error; q_step returns it. Indexes from 1 (bind),
+ * 0 (columns). */
+/* prepared once, reset, bindings cleared; never NULL */
+struct stmt *db_q(struct db *db, const char *sql);
 struct stmt *q_int(struct stmt *s, int i, int64_t v);
 struct stmt *q_text(struct stmt *s, int i, const char *v); /* NULL binds NULL; copied */
 struct stmt *q_blob(struct stmt *s, int i, const void *p, size_t n);
@@ -50,8 +50,8 @@ int q_run(struct stmt *s);   /* step once, reset: 0 or error; a row is no error 
 int q_one(struct stmt *s);   /* 1: a row, which stays readable; no row: ERR_NOT_FOUND */
 void q_done(struct stmt *s); /* reset early */
 /* A row is readable until the next step or db_q of its statement and until db_begin, db_commit,
- * db_rollback or db_checkpoint; without a row, and without an earlier error, reading is asserted.
- */
+ * db_rollback or db_checkpoint; without a row, and without an earlier error, reading
+ * is asserted. */
 int64_t q_col(struct stmt *s, int i);
 bool q_is_null(struct stmt *s, int i);
 const char *q_str(struct stmt *s, int i); /* "" for NULL; until the next step */

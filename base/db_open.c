@@ -64,8 +64,8 @@ static int take_lock(const char *path, int *ret_fd, struct err *e)
     return 0;
 }
 
-/* SQLite would create the file 0644 less the umask; WAL and shm take over the mode they find here.
- */
+/* SQLite would create the file 0644 less the umask; WAL and shm take over the mode
+ * they find here. */
 static int create_file(const char *path, struct err *e)
 {
     int fd = db_has_vfs() ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);

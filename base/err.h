@@ -15,8 +15,8 @@ enum {
 #undef E
 };
 
-/* The caller's slot: where (file and line, empty and 0 when there is none) and what. Plain value.
- */
+/* The caller's slot: where (file and line, empty and 0 when there is none) and what.
+ * Plain value. */
 struct err {
     int code, line;
     char file[96];
@@ -36,6 +36,6 @@ const char *err_text(int code); /* the table's text */
 int err_exit(int code);         /* 0 for 0, else the table's exit code */
 int err_from_name(const char *name); /* 0 when unknown */
 
-/* "file:line: text" or "text" into buf; the code's text when the slot's text is empty. Returns buf.
- */
+/* "file:line: text" or "text" into buf; the code's text when the slot's text is empty.
+ * Returns buf. */
 const char *err_line(const struct err *e, char *buf, size_t size);

@@ -239,8 +239,8 @@ static int check_hello(const json_t *hello, const char *path, struct err *e)
                    (long long)protocol, IPC_PROTOCOL);
 }
 
-/* AF_UNIX connects at once or waits for a place in the backlog, for which SO_SNDTIMEO is the limit.
- */
+/* AF_UNIX connects at once or waits for a place in the backlog, for which SO_SNDTIMEO
+ * is the limit. */
 static int connect_within(const char *path, int timeout_ms, int *ret_fd, struct err *e)
 {
     struct sockaddr_un a;

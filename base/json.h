@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 /* Canonical bytes: keys sorted, no blanks, UTF-8 as it is, integers and strings (null, true, false,
- * objects, arrays allowed; reals refused with NULL). malloc'd, NUL-terminated; *ret_n without it.
- */
+ * objects, arrays allowed; reals refused with NULL). malloc'd, NUL-terminated;
+ * *ret_n without it. */
 char *json_canonical(const json_t *j, size_t *ret_n);
-int json_parse(const char *text, size_t n, json_t **ret,
-               struct err *e); /* duplicates refused, depth ≤ 64 */
+/* duplicates refused, depth ≤ 64 */
+int json_parse(const char *text, size_t n, json_t **ret, struct err *e);
 /* Fields of a request: 0 or ERR_KEY/ERR_RANGE with the field's name in *e. */
 int json_get_int(const json_t *o, const char *key, int64_t min, int64_t max, int64_t *ret,
                  struct err *e);

@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 struct ring;
-struct ring *ring_new(size_t record_size,
-                      size_t capacity); /* capacity is rounded up to 2^k; NULL: no memory */
+/* capacity is rounded up to 2^k; NULL: no memory */
+struct ring *ring_new(size_t record_size, size_t capacity);
 void ring_free(struct ring *r);
 bool ring_push(struct ring *r, const void *record); /* producer; false: full, nothing is written */
 bool ring_pop(struct ring *r, void *ret_record);    /* consumer; false: empty */

@@ -129,8 +129,8 @@ static void wrong_order_magic_or_revision_is_refused(void **state)
     assert_int_equal(load_bytes(*state, bytes, n, NULL), ERR_PARSE);
 }
 
-/* Damage is refused or harmless: whatever loads can be asked for anything without reading outside.
- */
+/* Damage is refused or harmless: whatever loads can be asked for anything without
+ * reading outside. */
 static void damaged_files_do_no_harm(void **state)
 {
     uint64_t seed = seed_print(__func__);

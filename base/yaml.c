@@ -233,8 +233,8 @@ static int read_stream(struct reader *r, struct ynode **ret)
     return code;
 }
 
-/* "# only comments" gives an unquoted empty scalar in some shapes: that is an empty document too.
- */
+/* "# only comments" gives an unquoted empty scalar in some shapes: that is an empty
+ * document too. */
 static struct ynode *drop_empty(struct ynode *root)
 {
     if (!root || root->kind != YNODE_SCALAR || root->quoted || root->text[0])

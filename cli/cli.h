@@ -23,6 +23,6 @@ int cli_reader(const struct cli *c, struct db **ret, struct err *e);
 /* One call over the control socket with a fresh request id. */
 int cli_call(const struct cli *c, const char *verb, const json_t *args, json_t **ret,
              struct err *e);
-const char *cli_option(int *argc, char **argv,
-                       const char *name); /* takes "--name VALUE" out; NULL */
-void cli_kg(json_int_t mg);               /* prints "25.004 kg" */
+/* takes "--name VALUE" out; NULL */
+const char *cli_option(int *argc, char **argv, const char *name);
+void cli_kg(json_int_t mg); /* prints "25.004 kg" */

@@ -26,8 +26,7 @@ struct daemon_line {
     uint32_t run;         /* run of `plan` */
     struct busthread *thread;
     bool feed_stop, feed_changed; /* wanted by a person; to be told after the commit */
-    uint32_t
-        box_changed; /* bit k: an empty box stands under outlet k; to be told after the commit */
+    uint32_t box_changed; /* bit k: an empty box stands under outlet k; told after the commit */
     bool broken; /* its news cannot be stored (ERR_EPOCH): no acknowledgement until a person acts */
     uint64_t net_mg; /* items stored since start, for the rollup */
     struct line_held *held;
@@ -114,8 +113,8 @@ int planner_fits(const struct config_line *l, const struct ruleset *rules, struc
 int planner_build(struct daemon *d, struct daemon_line *l, struct plan **ret, struct err *e);
 /* The record changed what governs the line: build and hand over. */
 int planner_renew(struct daemon *d, struct daemon_line *l, struct err *e);
-/* After a commit that may have changed runs or holds: renews the plans that differ from the record.
- */
+/* After a commit that may have changed runs or holds: renews the plans that differ
+ * from the record. */
 void planner_refresh(struct daemon *d);
 /* The line no longer uses this plan. */
 void planner_retire(struct daemon_line *l, const struct plan *p);

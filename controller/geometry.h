@@ -13,8 +13,8 @@ struct geometry {
     int64_t belt_um_per_s, distance_um; /* measuring point to the first gate */
     uint32_t lead_ms;                   /* of the actuator */
     /* How long another unit of the same bus can hold it when it is dead: its timeout, and on a
-     * serial port the quarantine behind it (twice that timeout). 0: the line is alone on its bus.
-     */
+     * serial port the quarantine behind it (twice that timeout). 0: the line is
+     * alone on its bus. */
     uint32_t neighbour_ms;
 };
 /* Worst milliseconds: a poll just missed, header, record, slot, each with the device's turnaround,

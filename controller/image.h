@@ -1,6 +1,6 @@
 /* The polled image of a register device: its map's requests one after another, each when it is due;
- * a decoded reading when all of one round have come. Pure; bus thread. Shared by scale and drive.
- */
+ * a decoded reading when all of one round have come. Pure; bus thread. Shared by
+ * scale and drive. */
 #pragma once
 #include "controller/device.h"
 #include "plc-maps/map.h"

@@ -386,8 +386,8 @@ static void test_window(void **state)
                 {(uint16_t)(end + 300), true}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct rig *r = rig_at(rows[i].host, 5, 4096);
-        assert_false(
-            r->d.may_write(r->d.self, rows[i].host, 1)); /* no header yet: nothing is known */
+        /* no header yet: nothing is known */
+        assert_false(r->d.may_write(r->d.self, rows[i].host, 1));
         for (int k = 0; k < 3; k++)
             step(r);
         assert_int_equal(r->d.may_write(r->d.self, rows[i].host, MB_HOST_WORDS), rows[i].may);

@@ -27,8 +27,8 @@ struct mailbox_item {
     uint16_t outlet;
     const struct mb_header *header;
 };
-/* What the owner provides. All are called from within mailbox_reply, mailbox_want or mailbox_order.
- */
+/* What the owner provides. All are called from within mailbox_reply, mailbox_want or
+ * mailbox_order. */
 struct mailbox_owner {
     /* How many news and items can be handed over now. */
     size_t (*room)(void *self);
@@ -40,8 +40,8 @@ struct mailbox_owner {
     void (*thrown)(void *self);
     /* Its slot is confirmed, so long after the header that showed the item. */
     void (*slotted)(void *self, uint32_t seq, int64_t ns);
-    /* NEWS_OUTCOME, _GAP, _EPOCH_*, _QUARANTINE*, _ALARM, _HELD_GONE; line and at are the owner's.
-     */
+    /* NEWS_OUTCOME, _GAP, _EPOCH_*, _QUARANTINE*, _ALARM, _HELD_GONE; line and at are
+     * the owner's. */
     void (*news)(void *self, const struct news *n);
     void *self;
 };

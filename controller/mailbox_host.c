@@ -69,8 +69,8 @@ void host_take(struct mailbox *m, const struct reply *r, struct mono now)
     }
 }
 
-/* Three reads within 10 s that show another session, each a whole PLC scan after a write of ours.
- */
+/* Three reads within 10 s that show another session, each a whole PLC scan after a
+ * write of ours. */
 void host_echo(struct mailbox *m, const struct mb_header *h, bool beat, struct mono sent)
 {
     if (!m->own_write || m->foreign)

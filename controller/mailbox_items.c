@@ -192,8 +192,8 @@ static bool is_certain(const struct mailbox *m, struct cell *c, const uint16_t *
     return m->o.map.checks || twice;
 }
 
-/* Rule 3: after a reboot the next record must be the successor, not a whole record of another seq.
- */
+/* Rule 3: after a reboot the next record must be the successor, not a whole record of
+ * another seq. */
 static bool is_stranger(const struct mailbox *m, struct cell *c, const uint16_t *w)
 {
     struct mb_item other;

@@ -114,8 +114,8 @@ static void test_overwritten(void **state)
     th_free(t);
 }
 
-/* Without room for news: at most RING_N decided items wait, no outcomes are read, nothing is lost.
- */
+/* Without room for news: at most RING_N decided items wait, no outcomes are read,
+ * nothing is lost. */
 static void test_no_room(void **state)
 {
     (void)state;

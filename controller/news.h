@@ -10,11 +10,9 @@ enum news_kind {
     NEWS_ITEM,           /* u.item */
     NEWS_OUTCOME,        /* u.outcome */
     NEWS_GAP,            /* u.gap */
-    NEWS_EPOCH_WANTED,   /* u.epoch: the PLC shows EPOCH 0 with this nonce; main proposes, commits,
-                            orders */
+    NEWS_EPOCH_WANTED,   /* u.epoch: EPOCH is 0, with this nonce; main proposes, commits, orders */
     NEWS_EPOCH_SHOWN,    /* u.epoch: the PLC shows the proposed epoch */
-    NEWS_EPOCH_UNKNOWN,  /* u.epoch with oldest: main opens it (gap 1…oldest−1), then
-                            ORDER_EPOCH_OPEN */
+    NEWS_EPOCH_UNKNOWN,  /* u.epoch.oldest: main opens it (gap 1…oldest−1), ORDER_EPOCH_OPEN */
     NEWS_PLAN_EFFECTIVE, /* u.plan: governs from (epoch, seq); the former plan is no longer used */
     NEWS_QUARANTINE,     /* u.alarm: the line is quarantined; why as text constant */
     NEWS_QUARANTINE_OVER,
@@ -46,8 +44,7 @@ struct news {
 /* Main → line. */
 enum order_kind {
     ORDER_EPOCH,      /* epoch, nonce: committed; write NEW_EPOCH */
-    ORDER_EPOCH_OPEN, /* epoch: the unknown epoch stands in the record, committed up to seq and out
-                       */
+    ORDER_EPOCH_OPEN, /* epoch: the unknown epoch stands in the record, up to seq and out */
     ORDER_PLAN,       /* plan: from the next item on; answered by NEWS_PLAN_EFFECTIVE */
     ORDER_FEED_STOP,  /* on */
     ORDER_BOX,        /* outlet: an empty box stands there, its fill counter starts at 0 */

@@ -42,15 +42,15 @@ const char *ruleset_sha256(const struct ruleset *r); /* of the rule set's canoni
 char *crop_ruleset_text(const struct crop *c, const struct ruleset *r);
 enum grade_basis ruleset_basis(const struct ruleset *r);
 uint16_t ruleset_grades(const struct ruleset *r); /* n; grades are 1…n */
-const char *ruleset_grade_code(const struct ruleset *r,
-                               uint16_t grade); /* "1", "reject"; "-" for 0 */
+/* "1", "reject"; "-" for 0 */
+const char *ruleset_grade_code(const struct ruleset *r, uint16_t grade);
 const char *ruleset_grade_name(const struct ruleset *r, uint16_t grade, const char *lang);
 int ruleset_grade_from_code(const struct ruleset *r, const char *code); /* grade or 0 */
-/* Measures the rule set needs; a line that cannot measure one of them may not run it (bit 1<<id).
- */
+/* Measures the rule set needs; a line that cannot measure one of them may not run it
+ * (bit 1<<id). */
 uint32_t ruleset_needs(const struct ruleset *r);
-const char *ruleset_name(const struct ruleset *r,
-                         const char *lang); /* "zh" 潞党, "en" Lu dangshen */
+/* "zh" 潞党, "en" Lu dangshen */
+const char *ruleset_name(const struct ruleset *r, const char *lang);
 /* True when weight stands for a measure that the line has not (declared in the file, part of the
  * hash): the measure, and how many pieces of every lot must be measured by hand to calibrate.
  * Outputs are written only then. A lot graded so shows its basis and its sample to the buyer. */

@@ -103,8 +103,8 @@ static bool judged(const struct ruleset *r, int defect)
     return false;
 }
 
-/* Every grade but the last says what it tolerates of each judged defect; the last takes the rest.
- */
+/* Every grade but the last says what it tolerates of each judged defect; the last
+ * takes the rest. */
 static void check_defect(struct confdoc *d, const struct ruleset *r, int defect)
 {
     const char *word = defect_word((enum defect_id)defect);

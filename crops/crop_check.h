@@ -7,8 +7,8 @@ struct crop_report {
     void *ctx;
     unsigned errors, rulesets, grades; /* results; rulesets and grades of a file without errors */
 };
-/* 0, or the first error's code with its text in *e. `error` and `ctx` of *report are the caller's.
- */
+/* 0, or the first error's code with its text in *e. `error` and `ctx` of *report are
+ * the caller's. */
 int crop_check_file(const char *path, struct crop_report *report, struct err *e);
 /* One line per fact of a loaded crop, for `lotline crop show`; lang "zh" or "en". */
 void crop_describe(const struct crop *c, const char *lang,

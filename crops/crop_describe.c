@@ -1,5 +1,5 @@
-/* A loaded crop for people (contract: crop_check.h): each rule set, its inputs, grades and shares.
- */
+/* A loaded crop for people (contract: crop_check.h): each rule set, its inputs,
+ * grades and shares. */
 #include "crops/crop_check.h"
 #include "crops/crop_parts.h"
 #include <stdarg.h>

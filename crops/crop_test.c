@@ -1,5 +1,5 @@
-/* Loading crops: the shipped ones, and every way in which a crop can be wrong, with file and line.
- */
+/* Loading crops: the shipped ones, and every way in which a crop can be wrong, with
+ * file and line. */
 #include "crops/crop.h"
 #include "base/crypto.h"
 #include "crops/crop_check.h"

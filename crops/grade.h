@@ -1,5 +1,5 @@
-/* Measures → grade and why. Pure: equal inputs give equal answers, here, in replay and in what-if.
- */
+/* Measures → grade and why. Pure: equal inputs give equal answers, here, in replay
+ * and in what-if. */
 #pragma once
 #include "crops/crop.h"
 

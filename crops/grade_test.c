@@ -130,8 +130,8 @@ static void test_quality(void **state)
     crop_free(c);
 }
 
-/* 10 % of the third grade's weight may be black: 9 good of 20 g, then one black of 20 g, exactly.
- */
+/* 10 % of the third grade's weight may be black: 9 good of 20 g, then one black of
+ * 20 g, exactly. */
 static void test_share_is_exact(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* What we draw is what a scanner reads: zbarimg decodes the bitmap and the terminal's half blocks.
- */
+/* What we draw is what a scanner reads: zbarimg decodes the bitmap and the terminal's
+ * half blocks. */
 #include "labels/qr.h"
 #include "base/test_tmp.h"
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* One MQTT connection over paho MQTTAsync (Debian's 1.3.12), used as facts prescribe: MQTT 5 (or
  * 3.1.1), persistence NONE, clean start, no automatic reconnect, will set anew at each connect.
  * All functions are called by the program's one publisher thread; paho's own threads only push
- * fixed records into a ring and ring an eventfd. The only file that knows MQTTAsync.h is client.c.
- */
+ * fixed records into a ring and ring an eventfd. The only file that knows MQTTAsync.h
+ * is client.c. */
 #pragma once
 #include "base/clock.h"
 #include "base/err.h"
@@ -51,8 +51,8 @@ void client_message_free(struct client_message *m);
 
 /* Starts an attempt; CONNECTED or REFUSED follows. will_topic NULL: no will. */
 int client_connect(struct client *c, const char *will_topic, const char *will, struct err *e);
-void client_drop(
-    struct client *c); /* gives the connection up; FAILED follows for what was in flight */
+/* gives the connection up; FAILED follows for what was in flight */
+void client_drop(struct client *c);
 bool client_connected(const struct client *c);
 
 /* QoS 1 publishes are followed by exactly one ACKED or FAILED with `context`. ERR_AGAIN: more in

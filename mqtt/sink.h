@@ -1,5 +1,5 @@
-/* Configuration of one sink: one broker connection, one buyer's stream, and maybe the line status.
- */
+/* Configuration of one sink: one broker connection, one buyer's stream, and maybe the
+ * line status. */
 #pragma once
 #include "base/err.h"
 #include "mqtt/client.h"

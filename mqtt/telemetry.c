@@ -123,8 +123,8 @@ static json_int_t sum_of(const json_t *list, const char *key)
     return sum;
 }
 
-/* What the last window brought: differences of counters since start; a restart begins a new window.
- */
+/* What the last window brought: differences of counters since start; a restart begins
+ * a new window. */
 static void rollup(struct telemetry *t, const json_t *line, int64_t window_ms)
 {
     const char *name = json_text_or(line, "line", "");

@@ -11,7 +11,7 @@ int telemetry_new(const struct sink *s, const char *site, const char *version,
                   struct telemetry **ret, struct err *e);
 void telemetry_free(struct telemetry *t); /* says offline first */
 int telemetry_fd(const struct telemetry *t);
-void telemetry_status(struct telemetry *t, const json_t *status,
-                      struct mono now); /* NULL: lotlined is gone */
+/* NULL: lotlined is gone */
+void telemetry_status(struct telemetry *t, const json_t *status, struct mono now);
 void telemetry_wake(struct telemetry *t, struct mono now);
 struct mono telemetry_due(const struct telemetry *t);

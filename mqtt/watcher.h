@@ -1,6 +1,6 @@
 /* The publisher's eyes on lotlined: the watch stream (status at ≤ 10 Hz and every committed head
- * wake it, so nobody polls) and the reports it sends back. Reconnects by itself. Publisher thread.
- */
+ * wake it, so nobody polls) and the reports it sends back. Reconnects by itself.
+ * Publisher thread. */
 #pragma once
 #include "base/clock.h"
 #include "base/err.h"

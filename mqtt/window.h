@@ -25,5 +25,5 @@ void window_sent(struct window *w);
 bool window_acked(struct window *w, int64_t n, int64_t *ret_cursor);
 void window_failed(struct window *w); /* one outstanding publish was answered with a failure */
 void window_lost(struct window *w);   /* connection lost, send error: rewind */
-void window_forget(
-    struct window *w); /* the connection is given up: nothing outstanding will be answered */
+/* the connection is given up: nothing outstanding will be answered */
+void window_forget(struct window *w);

@@ -95,8 +95,8 @@ bool codec_scale(const struct map_value *v, int64_t n, int64_t mul, int64_t div,
     return true;
 }
 
-/* mg of one displayed step as mul / div; false: the unit is refused or the decimals are too many.
- */
+/* mg of one displayed step as mul / div; false: the unit is refused or the decimals
+ * are too many. */
 static bool weight_step(const struct map_weight *w, const uint16_t *words, int64_t *ret_mul,
                         int64_t *ret_div)
 {

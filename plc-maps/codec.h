@@ -9,7 +9,7 @@ bool codec_flag(const struct map_value *v, const uint16_t *words);
 /* The number before scaling, sign applied (`sign` may be NULL). false: a sentinel. */
 bool codec_number(const struct map_value *v, const struct map_slice *sign, const uint16_t *words,
                   int64_t *ret);
-/* n × mul / div within min … max. `exact`: a remainder is refused, else rounded half away from 0.
- */
+/* n × mul / div within min … max. `exact`: a remainder is refused, else rounded half
+ * away from 0. */
 bool codec_scale(const struct map_value *v, int64_t n, int64_t mul, int64_t div, bool exact,
                  int64_t *ret);

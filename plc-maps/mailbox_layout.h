@@ -101,8 +101,8 @@ bool mb_slot_valid(const uint16_t w[MB_SLOT_WORDS], uint32_t epoch, uint32_t seq
                    uint16_t *ret_outlet);
 bool mb_host_ack_valid(const uint16_t w[MB_HOST_WORDS]);   /* ACK_CHECK holds */
 bool mb_host_epoch_valid(const uint16_t w[MB_HOST_WORDS]); /* EPOCH_CHECK holds */
-void mb_host_decode(const uint16_t w[MB_HOST_WORDS],
-                    struct mb_host *ret); /* checks not looked at */
+/* checks not looked at */
+void mb_host_decode(const uint16_t w[MB_HOST_WORDS], struct mb_host *ret);
 
 void mb_header_encode(const struct mb_header *h, bool checked, uint16_t w[MB_HDR_WORDS]);
 void mb_item_encode(const struct mb_item *i, uint32_t epoch, bool checked,

@@ -1,6 +1,6 @@
 /* A device map: one YAML file, loaded, checked, immutable afterwards and shared by threads.
- * Addresses are zero-based wire addresses. Weights come out in milligrams, lengths in micrometres.
- */
+ * Addresses are zero-based wire addresses. Weights come out in milligrams, lengths in
+ * micrometres. */
 #pragma once
 #include "base/err.h"
 #include "base/measure.h"
@@ -49,8 +49,8 @@ struct map_request {
 };
 
 struct map;
-int map_load(const char *path, struct map **ret,
-             struct err *e); /* loads, checks, runs its vectors */
+/* loads, checks, runs its vectors */
+int map_load(const char *path, struct map **ret, struct err *e);
 int map_parse(const char *name, const char *text, size_t n, struct map **ret, struct err *e);
 void map_free(struct map *m);
 
@@ -61,8 +61,8 @@ const char *map_title(const struct map *m);  /* "HBM WTX110/120" */
 const char *map_sha256(const struct map *m); /* of the file's bytes, 64 hex digits */
 const struct map_link *map_link(const struct map *m);
 const struct map_mailbox *map_mailbox(const struct map *m); /* NULL unless MAP_MAILBOX */
-bool map_trade_static(
-    const struct map *m); /* declared fit for weighing in trade (confidence A or B) */
+/* declared fit for weighing in trade (confidence A or B) */
+bool map_trade_static(const struct map *m);
 size_t map_vectors(const struct map *m); /* how many golden vectors it carries */
 
 /* MAP_MAILBOX: the measures of one item. WEIGHT is BAD when flags say over, under, no weight, not

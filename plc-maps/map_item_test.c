@@ -1,5 +1,5 @@
-/* Items of a mailbox to measures: each flag, each free word, whatever the vectors of the maps show.
- */
+/* Items of a mailbox to measures: each flag, each free word, whatever the vectors of
+ * the maps show. */
 #include "plc-maps/map.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -17,9 +17,7 @@ enum {
 
 #define MAP_TYPES "u16|s16|u32|s32|bits|flag"
 enum map_type { TYPE_U16, TYPE_S16, TYPE_U32, TYPE_S32, TYPE_BITS, TYPE_FLAG };
-#define MAP_ORDERS                                                                                 \
-    "ABCD|CDAB|BADC|DCBA" /* A: the most significant byte; as letters on the wire                  \
-                           */
+#define MAP_ORDERS "ABCD|CDAB|BADC|DCBA" /* letters as on the wire, A the most significant byte */
 enum map_order { ORDER_ABCD, ORDER_CDAB, ORDER_BADC, ORDER_DCBA };
 #define MAP_AREAS "holding|input"
 enum map_area { AREA_HOLDING, AREA_INPUT };

@@ -1,6 +1,6 @@
 /* YAML → the parts of a map, by row tables. Knows keys, types and bounds of single values; what the
- * values mean together is check.c's. Pure but for the report; called once per load, from map_build.
- */
+ * values mean together is check.c's. Pure but for the report; called once per load,
+ * from map_build. */
 #include "plc-maps/map_parts.h"
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* What a map costs its bus: figures for people, for the configuration and for golden vectors. Pure.
- */
+/* What a map costs its bus: figures for people, for the configuration and for golden
+ * vectors. Pure. */
 #pragma once
 #include "plc-maps/map.h"
 

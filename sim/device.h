@@ -1,5 +1,5 @@
-/* One simulated device: what a spec "kind:key=value,…" says and the machine behind it. One thread.
- */
+/* One simulated device: what a spec "kind:key=value,…" says and the machine behind
+ * it. One thread. */
 #pragma once
 #include "sim/drive.h"
 #include "sim/fault.h"

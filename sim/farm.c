@@ -1,7 +1,7 @@
 /* The farm: sizes first, weight from the size, so that diameter and weight agree as in the field.
  * Thread: any; owns nothing. Invariants: 1 weights are whole centigrams; 2 every item costs a seed
- * the same way whatever was drawn before, so seeds replay; 3 a special item keeps its dimensions.
- */
+ * the same way whatever was drawn before, so seeds replay; 3 a special item keeps
+ * its dimensions. */
 #include "sim/farm.h"
 #include "plc-maps/mailbox_layout.h"
 #include <string.h>

@@ -52,8 +52,8 @@ static int words_write(const struct request *q, uint32_t addr, uint32_t n, const
     return 1;
 }
 
-/* ---- function codes: each returns an exception code, or 0 and the reply after the code byte ----
- */
+/* ---- function codes: each returns an exception code, or 0 and the reply after the
+ * code byte ---- */
 
 static int reply_words(const struct request *q, uint32_t addr, uint32_t n, uint8_t *ret,
                        size_t *ret_n)

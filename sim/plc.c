@@ -178,8 +178,8 @@ void plc_violation(struct plc *p, int rule, uint32_t seq, const char *what, stru
                    .kind = PLC_VIOLATION, .rule = rule, .seq = seq, .what = what, .at = at});
 }
 
-/* What was measured and not yet shown loses its number: it counts into the next epoch's LOST_COUNT.
- */
+/* What was measured and not yet shown loses its number: it counts into the next
+ * epoch's LOST_COUNT. */
 void plc_forget(struct plc *p)
 {
     for (uint32_t i = 0; i < p->k.fires; i++) /* fired, and nobody will be told */

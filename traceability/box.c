@@ -71,8 +71,8 @@ static int standing(struct db *db, const char *line, int64_t outlet, struct open
     return rc;
 }
 
-/* An OUT_INDEX of the line's newest epoch as an outcome id; absent: the newest that is committed.
- */
+/* An OUT_INDEX of the line's newest epoch as an outcome id; absent: the newest that
+ * is committed. */
 static int out_position(struct db *db, const json_t *args, const char *line, const char *key,
                         int64_t *ret, struct err *e)
 {

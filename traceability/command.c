@@ -100,8 +100,8 @@ static int answer_again(struct stmt *q, json_t **ret, struct err *e)
     return code;
 }
 
-/* *ret_known says whether the request was answered before; then the return value is that answer's.
- */
+/* *ret_known says whether the request was answered before; then the return value is
+ * that answer's. */
 static int recall(struct store *s, const struct command_row *row, const char *request_id,
                   bool *ret_known, json_t **ret, struct err *e)
 {

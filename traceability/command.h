@@ -32,8 +32,8 @@ typedef int command_fn(struct command_context *c, const json_t *args, json_t **r
  * memory or disk is no refusal and is not stored; the caller rolls the transaction back. */
 int command_run(struct store *s, const struct actor *a, const char *request_id, const char *name,
                 const json_t *args, json_t **ret, bool *ret_repeat, struct err *e);
-/* Was this request answered before? *ret_known; then *ret and the return value are that answer's.
- */
+/* Was this request answered before? *ret_known; then *ret and the return value are
+ * that answer's. */
 int command_answered(struct store *s, const char *request_id, const char *name, bool *ret_known,
                      json_t **ret, struct err *e);
 /* For help: row i: name, arguments, help; NULL past the end. */

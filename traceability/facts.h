@@ -10,9 +10,8 @@ json_t *facts_product(struct db *db, const char *product); /* {"id","gtin"?,"nam
 json_t *facts_grade(struct db *db, const struct ledger_lot *l); /* {"code","name_zh","name_en"} */
 json_t *facts_rule(struct db *db,
                    const struct ledger_lot *l); /* {"id","version","sha256"} or null */
-const char *facts_basis(struct db *db,
-                        const struct ledger_lot *l); /* "diameter" … "manual"; "machine": the PLC's
-                                                        own table, facts_rule is null then */
+/* "diameter" … "manual"; "machine": the PLC's own table, facts_rule is null then */
+const char *facts_basis(struct db *db, const struct ledger_lot *l);
 json_t *facts_farms(struct db *db,
                     const char *lot); /* [{"alias":"F1","share_ppm"}…], sum 1,000,000 */
 json_t *facts_origin(struct db *db,

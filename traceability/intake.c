@@ -1,6 +1,6 @@
 /* Intake: a farmer's lot is opened, weighings are added to it, it is closed. Main thread.
- * The deliverer (代交) may be another person than the farmer who is credited; both are pseudonyms.
- */
+ * The deliverer (代交) may be another person than the farmer who is credited; both
+ * are pseudonyms. */
 #include "traceability/intake.h"
 #include "traceability/ledger.h"
 #include "traceability/step.h"

@@ -35,8 +35,8 @@ struct item_places {
 void item_places_forget(struct item_places *p);
 void item_places_free(struct item_places *p);
 struct tail_leaves *item_tail_leaves(struct item_places *p, uint32_t line); /* NULL: no memory */
-/* Reads it from the tables unless it is known. ERR_STATE: the epoch was never opened on this line.
- */
+/* Reads it from the tables unless it is known. ERR_STATE: the epoch was never opened
+ * on this line. */
 int item_place_of(struct item_places *p, struct db *db, uint32_t line, uint32_t epoch,
                   struct item_place **ret, struct err *e);
 static inline int64_t item_id(uint32_t segment, uint32_t n)

@@ -1,6 +1,6 @@
 /* Values of a stored row and its leaf: canonical text, then RFC 6962 (contract: item_row.h). Shared
- * by the writer of rows and blocks and by verify, so that a difference can only come from the rows.
- */
+ * by the writer of rows and blocks and by verify, so that a difference can only come
+ * from the rows. */
 #include "traceability/item_row.h"
 #include "base/num.h"
 #include <string.h>

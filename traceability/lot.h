@@ -9,8 +9,8 @@
 int lot_list(struct db *db, int64_t limit, json_t **ret, struct err *e);   /* array, newest first */
 int lot_show(struct db *db, const char *id, json_t **ret, struct err *e);  /* internal view */
 int lot_trace(struct db *db, const char *id, json_t **ret, struct err *e); /* back and forward */
-int lot_recall(struct db *db, const char *id, json_t **ret,
-               struct err *e); /* all that must come back */
+/* all that must come back */
+int lot_recall(struct db *db, const char *id, json_t **ret, struct err *e);
 int run_balance(struct db *db, const char *run_id, json_t **ret, struct err *e); /* mass balance */
 
 /* The public view for the buyer page, of a lot ("10/LOT") or a box ("B/ID"). Shape:

@@ -27,8 +27,8 @@ void merkle_join(const struct merkle_hash *left, const struct merkle_hash *right
                  struct merkle_hash *ret); /* SHA-256(0x01 ‖ left ‖ right) */
 bool merkle_equal(const struct merkle_hash *a, const struct merkle_hash *b);
 
-/* A tree that grows to the right; begin with zeroes. full[k] counts only when bit k of size is set.
- */
+/* A tree that grows to the right; begin with zeroes. full[k] counts only when bit k of
+ * size is set. */
 struct merkle_edge {
     uint64_t size;
     struct merkle_hash full[MERKLE_LEVELS];

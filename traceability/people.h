@@ -18,16 +18,16 @@ struct store;
  * of the pinyin, [a-z]{1,16}: "zs" finds 张三. Consent is none until it is given. */
 int people_add(struct store *s, const char *kind, const char *name, const char *phone,
                const char *initials, char ret_pid[PEOPLE_PID_SIZE], struct err *e);
-/* What the person agreed to: words parted by blanks, such as "publish-name"; "" takes it all back.
- */
+/* What the person agreed to: words parted by blanks, such as "publish-name"; "" takes
+ * it all back. */
 int people_consent(struct store *s, const char *pid, const char *words, struct err *e);
 bool people_consents(struct store *s, const char *pid, const char *word);
 bool people_is_pid(struct store *s, const char *text); /* with or without "pid:" before it */
 /* The name as the shed's own screens and papers show it. ERR_NOT_FOUND: unknown or erased. */
 int people_name(struct store *s, const char *pid, char *buf, size_t size, struct err *e);
 /* [{"pid","kind","name","phone","initials"}…] ordered by initials and name, at most `limit`.
- * find: the beginning of the initials, or any part of name or phone; "" for all. kind "" for all.
- */
+ * find: the beginning of the initials, or any part of name or phone; "" for all.
+ * kind "" for all. */
 int people_find(struct store *s, const char *kind, const char *find, int64_t limit, json_t **ret,
                 struct err *e);
 /* Stable within a scope (a lot, a buyer), unlinkable across scopes: 10 base32 characters of

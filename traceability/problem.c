@@ -1,6 +1,6 @@
 /* A problem that a buyer reports beneath a lot's page (contract: command.h). Main thread.
- * The event says that a report came and for what; its words may name people and stand in people.db.
- */
+ * The event says that a report came and for what; its words may name people and stand
+ * in people.db. */
 #include "traceability/problem.h"
 #include "traceability/step.h"
 #include "traceability/trace.h"

@@ -218,8 +218,8 @@ static void close_beside(struct beside *b)
         rmdir(b->dir);
 }
 
-/* One snapshot from begin to end: the writer goes on meanwhile, only its log cannot be folded back.
- */
+/* One snapshot from begin to end: the writer goes on meanwhile, only its log cannot be
+ * folded back. */
 static int check_snapshot(struct beside *b, int64_t *ret_events, struct err *e)
 {
     bool own = !db_in_tx(b->from);

@@ -1,6 +1,6 @@
 /* What a sorting line must know of its open run before its first decision: which rules, which run
- * number, whether a lot of it is on hold, and the sums of what is committed. Any database handle.
- */
+ * number, whether a lot of it is on hold, and the sums of what is committed. Any
+ * database handle. */
 #pragma once
 #include "base/db.h"
 #include "base/err.h"

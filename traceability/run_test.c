@@ -1,5 +1,5 @@
-/* Runs: what starts, what stops, what the outcome ring makes of the items, and where the mass went.
- */
+/* Runs: what starts, what stops, what the outcome ring makes of the items, and where
+ * the mass went. */
 #include "traceability/test_farm.h"
 #include "traceability/run_state.h"
 #include "traceability/totals.h"
@@ -382,8 +382,8 @@ static void the_rest_goes_back_to_its_lot(void **state)
     farm_start_run(m, lot, NULL, &r);
     for (int i = 0; i < 4; i++)
         farm_item(m, r.run, 1, 1000000, 1, 1, 1);
-    json_decref(farm_weigh(m, "run.back", 1000000, "{s:s,s:s}", "run", r.id, "lot",
-                           lot)); /* shed-3, before it is stopped */
+    /* shed-3, before it is stopped */
+    json_decref(farm_weigh(m, "run.back", 1000000, "{s:s,s:s}", "run", r.id, "lot", lot));
     farm_ok(m, "run.stop", "{s:s}", "run", r.id);
     assert_int_equal(told(m, r.grade[1], "in_mg"), 9000000);
     assert_int_equal(told(m, r.grade[1], "loss_mg"), 5000000);
@@ -393,8 +393,8 @@ static void the_rest_goes_back_to_its_lot(void **state)
                   "lot", lot);
     farm_weigh_no(m, ERR_NOT_FOUND, "no run", "run.back", 1000000, "{s:s,s:s}", "run",
                   "R261124-A0015", "lot", lot);
-    json_t *a = farm_weigh(m, "run.back", 4900000, "{s:s,s:s}", "run", r.id, "lot",
-                           lot); /* shed-7, afterwards */
+    /* shed-7, afterwards */
+    json_t *a = farm_weigh(m, "run.back", 4900000, "{s:s,s:s}", "run", r.id, "lot", lot);
     assert_string_equal(json_text_or(a, "lot", ""), lot);
     json_decref(a);
     assert_int_equal(on_hand(m, lot), 5900000);
@@ -410,8 +410,8 @@ static void the_rest_goes_back_to_its_lot(void **state)
     farm_ok(m, "weighing.void", "{s:s,s:s}", "weighing", "shed-7", "reason", "another crate");
     assert_int_equal(on_hand(m, lot), 1000000);
     assert_int_equal(told(m, r.grade[1], "loss_mg"), 5000000);
-    json_decref(
-        farm_weigh(m, "run.back", 5000000, "{s:s,s:s}", "run", r.id, "lot", lot)); /* shed-8 */
+    /* shed-8 */
+    json_decref(farm_weigh(m, "run.back", 5000000, "{s:s,s:s}", "run", r.id, "lot", lot));
     assert_int_equal(told(m, r.grade[1], "loss_mg"), 0);
     farm_rebuilds(m);
     fix_begin(&m->f);

@@ -27,8 +27,8 @@ void store_new_id(char ret[33]);
 extern const char store_schema[]; /* all tables of store.db */
 #define STORE_VERSION 2           /* of the projections; another one means: rebuild */
 
-/* event.c: the row of `q` (columns seq, kind, at_ms, body first) to the visitor; resets q before.
- */
+/* event.c: the row of `q` (columns seq, kind, at_ms, body first) to the visitor;
+ * resets q before. */
 /* parse false: body stays NULL, for who passes the bytes on. */
 int event_visit(struct stmt *q, bool parse, event_visit_fn *visit, void *ctx, int64_t *ret_seq,
                 struct err *e);

@@ -74,8 +74,8 @@ int command_buyer_register(struct command_context *c, const json_t *args, json_t
     return rc;
 }
 
-/* Names what the old epoch ended with, so that a buyer can tell a restored store from a forged one.
- */
+/* Names what the old epoch ended with, so that a buyer can tell a restored store from
+ * a forged one. */
 static int restart_one(struct store *s, const char *buyer, const char *actor, struct err *e)
 {
     char leaf[2 * SHA256_LEN + 1] = "";

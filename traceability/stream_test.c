@@ -11,8 +11,8 @@ static void add_buyer(struct fix *f, const char *id)
     json_decref(body);
 }
 
-/* Some public event that asks for nothing to be there: a restart's notice for nobody but `buyer`.
- */
+/* Some public event that asks for nothing to be there: a restart's notice for nobody
+ * but `buyer`. */
 static void restart(struct fix *f)
 {
     OK(stream_restart(f->s, "uid:7", e));

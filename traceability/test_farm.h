@@ -154,8 +154,8 @@ static inline void farm_lot(struct farm *m, const char *farmer, int64_t mg,
     farm_ok(m, "lot.close", "{s:s}", "lot", ret);
 }
 
-/* One item under a run, decided for `outlet`, that went to `went` for `reason` (0: no outcome yet).
- */
+/* One item under a run, decided for `outlet`, that went to `went` for `reason` (0: no
+ * outcome yet). */
 static inline void farm_item(struct farm *m, uint32_t run, uint16_t grade, int64_t mg,
                              uint16_t outlet, uint16_t went, uint16_t reason)
 {

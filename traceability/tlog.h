@@ -11,8 +11,8 @@
 
 /* Stores the subtrees that the leaf of event `seq` (which stands already) completes. */
 int tlog_append(struct db *db, int64_t seq, const struct merkle_hash *leaf, struct err *e);
-/* Signs the tree of `size` events and stores the checkpoint; its time is that of its newest event.
- */
+/* Signs the tree of `size` events and stores the checkpoint; its time is that of its
+ * newest event. */
 int tlog_sign(struct db *db, int64_t size, const char *origin,
               const uint8_t secret[ED25519_SECRET_LEN], const uint8_t pub[ED25519_PUBLIC_LEN],
               struct err *e);

@@ -1,6 +1,6 @@
 /* Genealogy: from an id that a person typed or scanned to lots, and from lots to everything that
- * they came from or went into. Any database handle; recursive queries over edge, both ways indexed.
- */
+ * they came from or went into. Any database handle; recursive queries over edge, both
+ * ways indexed. */
 #pragma once
 #include "base/db.h"
 #include "base/err.h"

@@ -1,5 +1,5 @@
-/* The record checked from its raw rows: nothing that was computed when it was written is believed.
- */
+/* The record checked from its raw rows: nothing that was computed when it was written
+ * is believed. */
 #pragma once
 #include "base/db.h"
 #include "base/err.h"

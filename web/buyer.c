@@ -206,8 +206,7 @@ static void put_coop(json_t *view, const json_t *lot, enum lang lang)
                         json_pack("{s:s,s:s,s:s}", "name", name_in(c, "name_zh", "name_en", lang),
                                   "uscc", json_text_or(c, "uscc", ""), "contact",
                                   json_text_or(c, "contact", "")));
-    json_array_foreach(json_object_get(lot, "origin"), i, o)
-    {
+    json_array_foreach(json_object_get(lot, "origin"), i, o) {
         size_t n = strlen(all);
         const char *name = name_in(o, "zh", "en", lang);
         if (n + strlen(name) + 4 < sizeof all)
@@ -225,8 +224,7 @@ static void put_farms(json_t *view, const json_t *lot)
         return;
     json_t *farms = json_pack("{s:I}", "count", (json_int_t)n), *shares = json_array();
     set_flag(farms, n == 1 ? "one" : "many");
-    json_array_foreach(list, i, f)
-    {
+    json_array_foreach(list, i, f) {
         int64_t ppm = int_of(f, "share_ppm");
         json_t *row = json_pack("{s:s,s:I}", "alias", json_text_or(f, "alias", ""), "width",
                                 (json_int_t)(ppm / 10000));
@@ -246,8 +244,7 @@ static void put_timeline(json_t *view, const json_t *lot, const struct buyer_ask
     const json_t *s;
     size_t i;
     json_t *list = json_array();
-    json_array_foreach(json_object_get(lot, "timeline"), i, s)
-    {
+    json_array_foreach(json_object_get(lot, "timeline"), i, s) {
         const char *kind = json_text_or(s, "kind", ""), *detail = json_text_or(s, "detail", "");
         json_t *step = json_pack("{s:s}", "detail", detail);
         bool known = false;

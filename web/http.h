@@ -22,8 +22,8 @@ int http_new(const struct http_options *o, struct http **ret,
              struct err *e); /* bound: the port is known */
 uint16_t http_port(const struct http *h);
 int http_start(struct http *h, struct err *e); /* from here on handlers run */
-/* Ends feeds, joins the thread. Whoever exchanges wait for must have answered them all (ask_stop).
- */
+/* Ends feeds, joins the thread. Whoever exchanges wait for must have answered them
+ * all (ask_stop). */
 void http_stop(struct http *h); /* NULL allowed */
 
 /* The value of a request's header, NULL when absent. HTTP thread. */

@@ -32,8 +32,8 @@ enum method method_from(const char *word);
  * ERR_TOOBIG (414), ERR_PARSE (400: bad encoding, control characters, no leading slash). */
 int request_parse(const char *uri, struct request *ret);
 
-/* One field of a query or a form body, decoded. 0, ERR_NOT_FOUND, ERR_PARSE, ERR_TOOBIG (≥ size).
- */
+/* One field of a query or a form body, decoded. 0, ERR_NOT_FOUND, ERR_PARSE,
+ * ERR_TOOBIG (≥ size). */
 int form_get(const char *form, const char *name, char *ret, size_t size);
 int request_query(const struct request *q, const char *name, char *ret, size_t size);
 

@@ -3,8 +3,8 @@
  *
  *  1. A button's request carries a request_id made in the browser; it goes on unchanged, so that
  * what was tapped twice is done once.
- *  2. Lists are asked one after another on behalf of one browser request; the first error ends it.
- */
+ *  2. Lists are asked one after another on behalf of one browser request; the first
+ * error ends it. */
 #include "web/station.h"
 #include "base/json.h"
 #include "web/buyer.h"
@@ -130,8 +130,8 @@ static void add_rows(json_t *all, const char *key, json_t *rows)
         json_object_set(all, key, rows);
 }
 
-/* What the record itself tells: weighings of this station, newest first, and boxes under outlets.
- */
+/* What the record itself tells: weighings of this station, newest first, and boxes
+ * under outlets. */
 static void add_record(struct web *w, const char *station, json_t *all)
 {
     struct db *db;

@@ -23,8 +23,8 @@
 #define REPORTS_ALL    60
 #define REPORTS_WINDOW (10 * 60 * 1000)
 
-/* Styles of buyers' pages stand in the page and are allowed by their hash; all else comes from us.
- */
+/* Styles of buyers' pages stand in the page and are allowed by their hash; all else
+ * comes from us. */
 static void make_csp(const struct assets *a, char *buf, size_t size)
 {
     const struct asset *css = assets_get(a, "buyer.css");

@@ -5,8 +5,8 @@
  *   {"repeat":N,"of":[REQUEST…]}           the same commands N times; answers the number of
  * commands
  *   {"stream":BUYER,"into":FILE}           commits, then writes "topic TAB CloudEvent" a line
- * Everything is committed at the end of the input or before a stream is written. A refusal ends it.
- */
+ * Everything is committed at the end of the input or before a stream is written. A
+ * refusal ends it. */
 #include "base/crypto.h"
 #include "base/json.h"
 #include "tests/bench/bench.h"

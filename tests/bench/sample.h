@@ -1,5 +1,5 @@
-/* The item and the outcome that both sides of the record's bench store: same values, same number.
- */
+/* The item and the outcome that both sides of the record's bench store: same values,
+ * same number. */
 #pragma once
 #include "traceability/item.h"
 #include <string.h>

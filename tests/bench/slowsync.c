@@ -1,6 +1,6 @@
 /* A slow disk for one program: LD_PRELOAD=slowsync.so SLOWSYNC_MS=20. fsync and fdatasync of
- * anything sleep that long and then do their work. The delay is read once, before main. Any thread.
- */
+ * anything sleep that long and then do their work. The delay is read once, before
+ * main. Any thread. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <time.h>

@@ -198,8 +198,8 @@ static void after_death(void)
         go_on();
 }
 
-/* The commit failed, or something after it: nothing goes on before a reopen, all goes on after it.
- */
+/* The commit failed, or something after it: nothing goes on before a reopen, all goes
+ * on after it. */
 static void after_illness(bool failed)
 {
     struct err e = {0};
@@ -426,8 +426,8 @@ static int report(uint64_t exhaustive, double seconds)
     return all.lost || all.altered || all.inconsistent;
 }
 
-/* All operations when N allows it, first by death, then by illness, then new days; else every n-th.
- */
+/* All operations when N allows it, first by death, then by illness, then new days;
+ * else every n-th. */
 static uint64_t all_passes(uint64_t seed, int64_t n)
 {
     uint64_t ops = pass(seed, false, 0, 0), exhaustive = 0;
