@@ -129,11 +129,12 @@ static int sync_directory_of(const char *path)
     return bad ? why : 0;
 }
 
-int crypto_key_create(const char *path, struct err *e)
+/* A new seed in a file that is whole or not there; what a kill left of an earlier one is overwritten. */
+static int write_seed(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
-        return file_error(e, path, errno);
+        return errno;
     uint8_t seed[SEED_LEN];
     char text[SEED_TEXT + 2];
     randombytes_buf(seed, sizeof seed);
@@ -145,12 +146,22 @@ int crypto_key_create(const char *path, struct err *e)
     sodium_memzero(text, sizeof text);
     if (close(fd) && !why)
         why = errno;
-    if (!why)
-        why = sync_directory_of(path);
-    if (!why)
-        return 0;
-    unlink(path);
-    return file_error(e, path, why);
+    return why;
+}
+
+int crypto_key_create(const char *path, struct err *e)
+{
+    char part[4096];
+    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+        return err_set(e, ERR_TOOBIG, "%s: the path is too long", path);
+    int why = write_seed(part);
+    if (!why && link(part, path)) /* refuses to replace */
+        why = errno;
+    bool linked = !why;
+    unlink(part);
+    if (linked && (why = sync_directory_of(path)))
+        unlink(path);
+    return why ? file_error(e, path, why) : 0;
 }
 
 void crypto_sign(const uint8_t secret[ED25519_SECRET_LEN], const void *p, size_t n,

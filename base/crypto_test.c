@@ -3,7 +3,10 @@
 #include "base/test_tmp.h"
 #include <stdarg.h>
 #include <setjmp.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <cmocka.h>
 
 /* RFC 8032, 7.1, test 1. */
@@ -132,6 +135,26 @@ static void a_key_is_never_overwritten(void **state)
     assert_int_equal(crypto_key_create(tmp_path(*state, "no/such/dir"), &e), ERR_NOT_FOUND);
 }
 
+static void a_kill_while_a_key_is_made_leaves_no_half_key(void **state)
+{
+    uint8_t secret[ED25519_SECRET_LEN], public[ED25519_PUBLIC_LEN];
+    const char *path = tmp_path(*state, "site.key");
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) { /* the kernel kills it at the first byte that it writes */
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0});
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        signal(SIGXFSZ, SIG_DFL);
+        crypto_key_create(path, NULL);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(crypto_key_load(path, secret, public, NULL), ERR_NOT_FOUND);
+    assert_int_equal(crypto_key_create(path, NULL), 0);
+    assert_int_equal(crypto_key_load(path, secret, public, NULL), 0);
+}
+
 static void a_key_that_everybody_may_read_is_refused(void **state)
 {
     uint8_t secret[ED25519_SECRET_LEN] = {1}, public[ED25519_PUBLIC_LEN] = {1};
@@ -249,6 +272,7 @@ int main(void)
         IN_DIR(any_changed_bit_breaks_a_signature),
         IN_DIR(a_new_key_file_is_private_and_loads),
         IN_DIR(a_key_is_never_overwritten),
+        IN_DIR(a_kill_while_a_key_is_made_leaves_no_half_key),
         IN_DIR(a_key_that_everybody_may_read_is_refused),
         IN_DIR(a_broken_key_file_is_refused),
         cmocka_unit_test(hex_is_strict),
