@@ -129,7 +129,7 @@ static int sync_directory_of(const char *path)
     return bad ? why : 0;
 }
 
-/* A new seed in a file that is whole or not there; what a kill left of an earlier one is overwritten. */
+/* A new seed in a file beside the key; what a kill left of an earlier one is overwritten. */
 static int write_seed(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
