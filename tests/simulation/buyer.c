@@ -276,17 +276,34 @@ static void at_the_buyer(struct letter *l)
 
 /* ---- letters arrive ---- */
 
+static char retained[256]; /* the head, kept by the broker for who connects */
+static bool away;          /* the buyer has no connection */
+
+static void to_the_buyer(const char *topic, const char *payload, size_t n)
+{
+    struct letter *l = mail(TO_BUYER, 0, 8);
+    snprintf(l->topic, sizeof l->topic, "%s", topic);
+    if (!(l->payload = malloc(n + 1)))
+        wrong("no memory");
+    memcpy(l->payload, payload, l->n = n);
+    l->payload[n] = '\0';
+}
+
+static void buyer_connects(void)
+{
+    away = false;
+    if (retained[0])
+        to_the_buyer("/head", retained, strlen(retained));
+}
+
 static void at_the_broker(const struct letter *l)
 {
     if (!up)
         return;
-    if (mono_reached(w.now, buyer_back)) {
-        struct letter *out = mail(TO_BUYER, 0, 8);
-        *out = (struct letter){
-            .kind = TO_BUYER, .due = out->due, .n = l->n, .payload = malloc(l->n + 1)};
-        memcpy(out->topic, l->topic, sizeof out->topic);
-        memcpy(out->payload, l->payload, l->n + 1);
-    }
+    if (strstr(l->topic, "/head"))
+        snprintf(retained, sizeof retained, "%s", l->payload);
+    if (!away)
+        to_the_buyer(l->topic, l->payload, l->n);
     if (l->qos1) {
         struct letter *ack = mail(EVENT, 0, 8);
         ack->ev = (struct client_event){.kind = CLIENT_ACKED, .context = l->context};
@@ -310,7 +327,8 @@ static void arrive(size_t i)
 {
     struct letter l = post[i];
     post[i] = post[--letters];
-    if (lossy && chance(lossy) && (l.kind == TO_BUYER || l.kind == ASK)) {
+    bool event = l.kind == TO_BUYER && strstr(l.topic, "/ev/");
+    if (lossy && chance(lossy) && (event || l.kind == ASK)) {
         free(l.payload); /* a broker may lose what it has acknowledged */
         return;
     }
@@ -331,17 +349,14 @@ static void arrive(size_t i)
 
 static struct publisher *publisher;
 static struct db *reader;
-static struct sink sink = {.name = "s1",
-                           .coop = "c",
-                           .edge = "e",
-                           .store = "store",
-                           .state = ".",
-                           .stream = "market",
-                           .root = "coop/v1/c"};
+static struct sink sink = {
+    .name = "s1", .coop = "c", .edge = "e", .stream = "market", .root = "coop/v1/c"};
 static struct mono program_due, start_due;
 
 void buyer_start(void)
 {
+    snprintf(sink.store, sizeof sink.store, "%s/store", w.dir);
+    snprintf(sink.state, sizeof sink.state, "%s/store", w.dir);
     sink.broker.v5 = true;
     start_due = in_ms(50, 2000);
     program_due = MONO_NEVER;
@@ -378,6 +393,8 @@ static void start(void)
 struct mono buyer_due(void)
 {
     struct mono due = mono_min(start_due, program_due);
+    if (away)
+        due = mono_min(due, buyer_back);
     for (size_t i = 0; i < letters; i++)
         due = mono_min(due, post[i].due);
     return due;
@@ -398,6 +415,8 @@ void buyer_run(void)
             arrive(i);
         else
             i++;
+    if (away && mono_reached(w.now, buyer_back))
+        buyer_connects();
     if (wake && publisher)
         program_due = w.now;
     wake = false;
@@ -424,6 +443,7 @@ void buyer_fault(void)
     switch (what) {
     case 0: /* the broker falls over; what it held for the buyer is gone */
         broker_back = in_ms(100, 20000);
+        retained[0] = '\0';
         for (size_t i = 0; i < letters;)
             if (post[i].kind == TO_BUYER)
                 drop_letter(i);
@@ -436,7 +456,10 @@ void buyer_fault(void)
             tell(CLIENT_LOST, 0, 0);
         }
         break;
-    case 2: buyer_back = in_ms(100, 15000); break;
+    case 2:
+        away = true;
+        buyer_back = in_ms(100, 15000);
+        break;
     case 3:
         if (publisher)
             buyer_stop();
@@ -449,6 +472,7 @@ void buyer_heal(void)
 {
     lossy = 0;
     broker_back = buyer_back = w.now;
+    away = true; /* connects anew */
 }
 
 struct comparing {
@@ -477,6 +501,8 @@ void buyer_judge(bool all)
     int64_t epoch = 0, n = 0, at;
     if (publisher)
         read_stopped();
+    if (!reader && all)
+        wrong("the publisher is not back after a calm");
     if (!reader)
         return;
     if (stream_head(reader, "market", &epoch, &n, &at, &e) < 0)

@@ -251,13 +251,16 @@ static void answered(const json_t *a)
         pause_end = in_ms(20000, 90000);
         go(PAUSE);
         break;
-    case RUN_STOP: go(strcmp(text_of(a, "state"), "closed") == 0 ? LOT_OPEN : RUN_STOP); break;
+    case RUN_STOP:
+        go(strcmp(text_of(a, "state"), "closed") == 0 ? LOT_OPEN : RUN_STOP);
+        due = in_ms(500, 2500);
+        break;
     default: go(step + 1); break;
     }
 }
 
-/* A refusal: with a new look at the scale the same request may come again; the others begin anew.
- */
+/* A refusal: with a new look at the scale the same request may come again; the
+ * others begin anew. */
 static void refused(int rc, const char *text)
 {
     phase = LOOK;

@@ -291,6 +291,13 @@ void shed_config(const char *yaml)
     }
 }
 
+void shed_begin(void)
+{
+    snprintf(config->store, sizeof config->store, "%s/store", w.dir);
+    snprintf(config->key, sizeof config->key, "%s/key", w.dir);
+    shed_up();
+}
+
 bool shed_running(void)
 {
     return d != NULL;
@@ -332,14 +339,12 @@ void shed_up(void)
         shed_judge(false);
         return;
     }
-    if (!disk_dead() && mono_reached(w.now, ill_until))
+    if (!disk_dead() && ill_until.ns == INT64_MAX)
         wrong("lotlined does not start: %s: %s", err_name(rc), e.text);
-    if (d->store && disk_dead()) { /* it died while it started */
+    if (disk_dead()) { /* it died while it started */
         shed_kill(cut_next);
     } else {
         bury();
-        if (disk_dead())
-            disk_restart(cut_next);
         start_due = in_ms(500, 1000); /* systemd tries again */
     }
 }
@@ -386,10 +391,12 @@ void shed_stop(void)
     d = NULL;
     turn_due = tick_due = MONO_NEVER;
     start_due = in_ms(100, 1500);
-    if (disk_dead()) {
-        disk_restart(cut_next);
-        cut_next = false;
-    }
+    if (!disk_dead())
+        return;
+    buyer_stop();
+    disk_restart(cut_next);
+    cut_next = false;
+    buyer_start();
 }
 
 /* ---- time ---- */
@@ -649,7 +656,8 @@ static void judge_weighings(struct db *db)
 void shed_judge(bool all)
 {
     struct db *db = store_db(d->store);
-    for (size_t i = 0; i < truth_epochs(); i++) {
+    size_t n = truth_epochs();
+    for (size_t i = all || n < 2 ? 0 : n - 2; i < n; i++) { /* a start judges the newest two */
         uint32_t epoch = truth_epoch(i);
         if (epoch)
             judge_prefix(db, epoch, truth_acked(epoch), truth_acked_out(epoch));

@@ -78,6 +78,7 @@ uint32_t truth_epoch(size_t i);
 
 /* host.c: lotlined without its threads, its socket and its wires. */
 void shed_config(const char *yaml);
+void shed_begin(void); /* files in w.dir */
 void shed_up(void);
 void shed_kill(bool cut);
 void shed_stop(void); /* as systemd stops it */
