@@ -49,10 +49,8 @@ void daemon_alarm(struct daemon *d, const char *code, const char *line, const ch
 /* "127.0.0.1:502 unit 1" or "/dev/ttyUSB0 unit 1". */
 static const char *place(const struct config_endpoint *at, int64_t unit, char *buf, size_t size)
 {
-    if (at->serial[0])
-        snprintf(buf, size, "%s unit %lld", at->serial, (long long)unit);
-    else
-        snprintf(buf, size, "%s:%lld unit %lld", at->host, (long long)at->port, (long long)unit);
+    char where[104];
+    snprintf(buf, size, "%s unit %lld", config_place(at, where, sizeof(where)), (long long)unit);
     return buf;
 }
 

@@ -164,6 +164,17 @@ void bus_done(struct bus *b, const struct reply *r, struct mono now)
     s->d.reply(s->d.self, &b->want, r, now);
 }
 
+uint32_t bus_dead_ms(const struct bus_options *o, uint32_t link_ms)
+{
+    return link_ms + (o->serial ? o->quarantine_ms : LINK_PAUSE_MS);
+}
+
+size_t bus_asked(const struct bus *b, const char **ret_name)
+{
+    *ret_name = b->n ? b->seats[b->current].d.name : "";
+    return b->current;
+}
+
 void bus_counters(const struct bus *b, struct bus_counters *ret)
 {
     *ret = b->count;

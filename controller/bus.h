@@ -19,6 +19,11 @@ void bus_free(struct bus *b);
 int bus_add(struct bus *b, const struct device *d); /* copied; self is borrowed */
 bool bus_next(struct bus *b, struct mono now, struct want *ret, struct mono *ret_wake);
 void bus_done(struct bus *b, const struct reply *r, struct mono now); /* for the want just given */
+/* Worst ms that a unit which does not answer keeps the others waiting, when the link needs link_ms
+ * for it (link_dead_ms). Pure. */
+uint32_t bus_dead_ms(const struct bus_options *o, uint32_t link_ms);
+/* The device that was asked last: its place in the order of adding, and its name. */
+size_t bus_asked(const struct bus *b, const char **ret_name);
 /* Counters for status: transactions, timeouts, exceptions, echo errors, breaker open per device. */
 struct bus_counters {
     uint64_t transactions, timeouts, exceptions, echo_errors, link_errors;
@@ -27,6 +32,6 @@ struct bus_counters {
 void bus_counters(const struct bus *b, struct bus_counters *ret);
 /* The device of that unit lets these words be written. */
 bool bus_may_write(const struct bus *b, uint8_t unit, uint16_t addr, uint16_t n);
-/* Clean stop: from now on only last words are asked for; bus_next then ends with wake MONO_NEVER.
- */
+/* Clean stop: from now on only last words are asked for; bus_next then ends with
+ * wake MONO_NEVER. */
 void bus_goodbye(struct bus *b);

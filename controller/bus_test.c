@@ -271,6 +271,54 @@ static void test_window(void **state)
     bus_free(s.b);
 }
 
+/* However many units are dead: what comes due for a line waits for one of them at most, and no
+ * longer than bus_dead_ms says. */
+static void worst_wait(bool serial)
+{
+    struct stage s;
+    int64_t worst = 0;
+    setup(&s, serial, 4);
+    s.t[1].dead = s.t[2].dead = s.t[3].dead = true;
+    s.t[0].prio = PRIO_MAILBOX;
+    struct mono due = s.now, end = mono_add_ms(s.now, 60000), wake;
+    while (!mono_reached(s.now, end)) {
+        s.t[0].wants = mono_reached(s.now, due);
+        s.t[0].wake = s.t[0].wants ? MONO_NEVER : due;
+        uint8_t unit = turn(&s, &wake);
+        if (unit == 0) {
+            s.now = wake;
+        } else if (unit == 1) {
+            int64_t waited = mono_since_ms(s.now, due) - 1; /* its own turn takes 1 ms */
+            worst = waited > worst ? waited : worst;
+            due = mono_add_ms(s.now, 5);
+        }
+    }
+    struct bus_options o = {.serial = serial, .quarantine_ms = 400};
+    assert_in_range(worst, 95, bus_dead_ms(&o, 100));
+    bus_free(s.b);
+}
+
+static void test_worst_wait(void **state)
+{
+    (void)state;
+    worst_wait(true);
+    worst_wait(false);
+}
+
+static void test_asked(void **state)
+{
+    (void)state;
+    struct stage s;
+    struct mono wake;
+    const char *name;
+    setup(&s, false, 3);
+    s.t[2].prio = PRIO_DIVERT;
+    assert_int_equal(turn(&s, &wake), 3);
+    assert_int_equal(bus_asked(s.b, &name), 2);
+    assert_string_equal(name, "toy");
+    bus_free(s.b);
+}
+
 static void test_goodbye(void **state)
 {
     (void)state;
@@ -312,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_dead_sorter), cmocka_unit_test(test_alone),
         cmocka_unit_test(test_link_down),   cmocka_unit_test(test_window),
         cmocka_unit_test(test_goodbye),     cmocka_unit_test(test_full),
+        cmocka_unit_test(test_worst_wait),  cmocka_unit_test(test_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

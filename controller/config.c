@@ -6,7 +6,6 @@
 #include "controller/config.h"
 #include "base/clock.h"
 #include "base/conf.h"
-#include "controller/geometry.h"
 #include <arpa/inet.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -211,20 +210,63 @@ static int resolve(struct reading_file *r, char *path, size_t size)
     return 0;
 }
 
-static int load_map(struct reading_file *r, const struct ynode *at, const char *name,
-                    enum map_kind kind, struct map **ret)
+/* A file that stands already is not read again: a crop takes 90 kB, and all lines may sort the
+ * same. */
+static int map_file(struct reading_file *r, const struct ynode *at, const char *name,
+                    struct map **ret)
 {
+    struct config *c = r->c;
     char path[512];
-    snprintf(path, sizeof(path), "%s/%s.yaml", r->c->maps, name);
-    int rc = map_load(path, ret, r->e);
+    for (size_t i = 0; i < c->n_map_files; i++)
+        if (strcmp(c->map_files[i].name, name) == 0) {
+            *ret = c->map_files[i].map;
+            return 0;
+        }
+    struct config_map_file *f = &c->map_files[c->n_map_files];
+    snprintf(path, sizeof(path), "%s/%s.yaml", c->maps, name);
+    int rc = map_load(path, &f->map, r->e);
     if (rc == ERR_NOT_FOUND || rc == ERR_IO)
         return conf_error(r->e, ERR_NOT_FOUND, r->doc, at, "map \"%s\": no readable file %s", name,
                           path);
     if (rc < 0)
         return rc;
-    if (map_kind(*ret) != kind)
-        return conf_error(r->e, ERR_RANGE, r->doc, at, "map \"%s\" is not for this kind of device",
-                          name);
+    snprintf(f->name, sizeof(f->name), "%s", name);
+    c->n_map_files++;
+    *ret = f->map;
+    return 0;
+}
+
+static int load_map(struct reading_file *r, const struct ynode *at, const char *name,
+                    enum map_kind kind, struct map **ret)
+{
+    int rc = map_file(r, at, name, ret);
+    if (rc == 0 && map_kind(*ret) != kind)
+        rc = conf_error(r->e, ERR_RANGE, r->doc, at, "map \"%s\" is not for this kind of device",
+                        name);
+    return rc;
+}
+
+static int load_crop(struct reading_file *r, const struct ynode *at, const char *name,
+                     struct crop **ret)
+{
+    struct config *c = r->c;
+    char path[512];
+    for (size_t i = 0; i < c->n_crop_files; i++)
+        if (strcmp(c->crop_files[i].name, name) == 0) {
+            *ret = c->crop_files[i].crop;
+            return 0;
+        }
+    struct config_crop_file *f = &c->crop_files[c->n_crop_files];
+    snprintf(path, sizeof(path), "%s/%s.yaml", c->crops, name);
+    int rc = crop_load(path, &f->crop, r->e);
+    if (rc == ERR_NOT_FOUND || rc == ERR_IO)
+        return conf_error(r->e, ERR_NOT_FOUND, r->doc, at, "crop \"%s\": no readable file %s", name,
+                          path);
+    if (rc < 0)
+        return rc;
+    snprintf(f->name, sizeof(f->name), "%s", name);
+    c->n_crop_files++;
+    *ret = f->crop;
     return 0;
 }
 
@@ -279,25 +321,6 @@ static int read_capacity(struct reading_file *r, const struct ynode *map, struct
     return 0;
 }
 
-/* The deadline: can the line decide before the item is at the gate? */
-static int check_deadline(struct reading_file *r, const struct ynode *at,
-                          const struct config_line *l)
-{
-    if (l->belt_um_per_s == 0 || l->distance_um == 0)
-        return 0;
-    struct geometry g = {
-        .link = map_link(l->map),
-        .serial_baud = l->at.serial[0] ? (uint32_t)l->at.baud : 0,
-        .poll_ms = (uint32_t)l->poll_ms,
-        .belt_um_per_s = l->belt_um_per_s,
-        .distance_um = l->distance_um,
-        .lead_ms = (uint32_t)l->lead_ms,
-    };
-    struct err why = {0};
-    int rc = geometry_check(&g, &why);
-    return rc == 0 ? 0 : conf_error(r->e, rc, r->doc, at, "line %s: %s", l->name, why.text);
-}
-
 static int read_line(struct reading_file *r, const struct ynode *at, size_t i)
 {
     struct line_part p = {0};
@@ -310,22 +333,16 @@ static int read_line(struct reading_file *r, const struct ynode *at, size_t i)
     r->c->n_lines = i + 1;
     if ((rc = check_name(r, at, l->name)) < 0 || (rc = check_endpoint(r, at, &l->at)) < 0 ||
         (rc = load_map(r, at, l->map_name, MAP_MAILBOX, &l->map)) < 0 ||
-        (rc = read_routes(r, p.outlets, l)) < 0 || (rc = read_capacity(r, p.capacity_g, l)) < 0)
+        (rc = read_routes(r, p.outlets, l)) < 0 || (rc = read_capacity(r, p.capacity_g, l)) < 0 ||
+        (rc = load_crop(r, at, l->crop_name, &l->crop)) < 0)
         return rc;
-    char path[512];
-    snprintf(path, sizeof(path), "%s/%s.yaml", r->c->crops, l->crop_name);
-    if ((rc = crop_load(path, &l->crop, r->e)) < 0)
-        return rc == ERR_NOT_FOUND || rc == ERR_IO
-                   ? conf_error(r->e, ERR_NOT_FOUND, r->doc, at, "crop \"%s\": no readable file %s",
-                                l->crop_name, path)
-                   : rc;
     /* Every rule set that this line may run must find an outlet for each of its grades. */
     for (size_t k = 0; k < crop_rulesets(l->crop); k++) {
         struct plan plan = {0};
         if ((rc = config_plan(r->c, l, crop_ruleset_at(l->crop, k), &plan, r->e)) < 0)
             return rc;
     }
-    return check_deadline(r, at, l);
+    return 0;
 }
 
 enum { TRADE_IS_STATIC = 1 }; /* index into "none|static|automatic" */
@@ -420,25 +437,6 @@ static int each(struct reading_file *r, const struct ynode *list, const char *wh
     return 0;
 }
 
-/* Two lines or devices of one name, or two units on one endpoint that cannot share it. */
-static int check_unique(struct reading_file *r)
-{
-    const struct config *c = r->c;
-    for (size_t i = 0; i < c->n_lines; i++)
-        for (size_t k = 0; k < i; k++) {
-            const struct config_line *a = &c->lines[i], *b = &c->lines[k];
-            if (strcmp(a->name, b->name) == 0)
-                return err_at(r->e, ERR_EXISTS, c->file, a->line,
-                              "line %s stands already in line %d", a->name, b->line);
-            if (a->at.port == b->at.port && strcmp(a->at.host, b->at.host) == 0 &&
-                strcmp(a->at.serial, b->at.serial) == 0)
-                return err_at(r->e, ERR_EXISTS, c->file, a->line,
-                              "line %s: %s has the same PLC (one mailbox, one line)", a->name,
-                              b->name);
-        }
-    return 0;
-}
-
 static int read_all(struct reading_file *r, const struct ynode *root)
 {
     struct top *top = calloc(1, sizeof(*top));
@@ -469,7 +467,7 @@ static int read_all(struct reading_file *r, const struct ynode *root)
             (rc = each(r, top->roles, "roles", CONFIG_ROLES_MAX, read_role)) < 0 ||
             (rc = each(r, top->buyers, "buyers", CONFIG_BUYERS_MAX, read_buyer)) < 0)
             goto out;
-        rc = check_unique(r);
+        rc = config_check(c, r->e);
     }
 out:
     free(top);
@@ -512,14 +510,10 @@ void config_free(struct config *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->n_lines; i++) {
-        map_free(c->lines[i].map);
-        crop_free(c->lines[i].crop);
-    }
-    for (size_t i = 0; i < c->n_scales; i++)
-        map_free(c->scales[i].map);
-    for (size_t i = 0; i < c->n_drives; i++)
-        map_free(c->drives[i].map);
+    for (size_t i = 0; i < c->n_map_files; i++)
+        map_free(c->map_files[i].map);
+    for (size_t i = 0; i < c->n_crop_files; i++)
+        crop_free(c->crop_files[i].crop);
     free(c);
 }
 

@@ -3,6 +3,8 @@
  * changed by nobody after loading. */
 #pragma once
 #include "base/err.h"
+#include "controller/bus.h"
+#include "controller/link.h"
 #include "controller/plan.h"
 #include "plc-maps/map.h"
 #include <stdint.h>
@@ -13,9 +15,10 @@
 #define CONFIG_DRIVES_MAX   16
 #define CONFIG_ROLES_MAX    16
 #define CONFIG_BUYERS_MAX   32
+#define CONFIG_UNITS_MAX    (CONFIG_LINES_MAX + CONFIG_SCALES_MAX + CONFIG_DRIVES_MAX)
 
-/* Where a device is: TCP (host, port) or a serial port. Devices with equal endpoints share a bus.
- */
+/* Where a device is: TCP (host, port) or a serial port. Devices with equal endpoints
+ * share a bus. */
 struct config_endpoint {
     char host[64]; /* numeric IPv4; "" when serial */
     int64_t port;
@@ -86,10 +89,30 @@ struct config {
     struct config_drive drives[CONFIG_DRIVES_MAX];
     struct config_role roles[CONFIG_ROLES_MAX];
     char buyers[CONFIG_BUYERS_MAX][25];
+    /* Each file once, however many lines and devices name it; theirs are borrowed from here. */
+    size_t n_map_files, n_crop_files;
+    struct config_map_file {
+        char name[96];
+        struct map *map;
+    } map_files[CONFIG_UNITS_MAX];
+    struct config_crop_file {
+        char name[96];
+        struct crop *crop;
+    } crop_files[CONFIG_LINES_MAX];
 };
 /* Loads, checks, loads maps and crops. *ret is malloc'd. */
 int config_load(const char *path, struct config **ret, struct err *e);
 void config_free(struct config *c);
+/* config_check.c: what only the whole file shows: lines that exclude each other, units that cannot
+ * share a port, and a line that may decide too late. Done by config_load. */
+int config_check(const struct config *c, struct err *e);
+/* Two endpoints are one bus: the same address and TCP port, or the same serial port. */
+bool config_same_bus(const struct config_endpoint *a, const struct config_endpoint *b);
+/* The link and the bus of an endpoint; the bus as the slowest of all units there needs it. */
+struct link_options config_link(const struct config_endpoint *at);
+struct bus_options config_bus(const struct config *c, const struct config_endpoint *at);
+/* "127.0.0.1:502" or "/dev/ttyUSB0", for logs. Returns buf. */
+const char *config_place(const struct config_endpoint *at, char *buf, size_t size);
 /* The reference page, one line per call. */
 void config_print(void (*line)(void *, const char *), void *ctx);
 /* Builds choices and capacities of a plan for a rule set: every grade of the rule set needs a route

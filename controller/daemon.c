@@ -57,28 +57,14 @@ void daemon_order(struct daemon *d, struct daemon_line *l, const struct order *o
 }
 
 /* The bus of an endpoint: found or made. Returns its index or an error. */
-static int bus_of(struct daemon *d, const struct config_endpoint *at, const struct map_link *link,
-                  struct err *e)
+static int bus_of(struct daemon *d, const struct config_endpoint *at, struct err *e)
 {
-    for (size_t i = 0; i < d->n_threads; i++) {
-        const struct config_endpoint *b = &d->endpoints[i];
-        if (strcmp(b->host, at->host) == 0 && strcmp(b->serial, at->serial) == 0 &&
-            (at->serial[0] || b->port == at->port))
+    for (size_t i = 0; i < d->n_threads; i++)
+        if (config_same_bus(&d->endpoints[i], at))
             return (int)i;
-    }
     size_t i = d->n_threads;
-    struct link_options lo = {.port = (uint16_t)at->port,
-                              .baud = (uint32_t)at->baud,
-                              .parity = "NEO"[at->parity],
-                              .stop_bits = (uint8_t)at->stop_bits};
-    snprintf(lo.host, sizeof(lo.host), "%s", at->host);
-    snprintf(lo.serial, sizeof(lo.serial), "%s", at->serial);
-    struct bus_options bo = {.serial = at->serial[0] != 0,
-                             .guard_us = link->guard_us,
-                             .quarantine_ms = link->timeout_ms * 2,
-                             .breaker_fails = 3,
-                             .breaker_first_ms = 500,
-                             .breaker_max_ms = 30000};
+    struct link_options lo = config_link(at);
+    struct bus_options bo = config_bus(d->c, at);
     int rc = link_new(&lo, &d->links[i], e);
     if (rc < 0)
         return rc;
@@ -91,10 +77,10 @@ static int bus_of(struct daemon *d, const struct config_endpoint *at, const stru
     return (int)i;
 }
 
-static int add_device(struct daemon *d, const struct config_endpoint *at, const struct map *map,
-                      struct device dev, struct err *e)
+static int add_device(struct daemon *d, const struct config_endpoint *at, struct device dev,
+                      struct err *e)
 {
-    int i = bus_of(d, at, map_link(map), e);
+    int i = bus_of(d, at, e);
     if (i < 0)
         return i;
     int rc = bus_add(d->buses[i], &dev);
@@ -167,7 +153,7 @@ static int setup_line(struct daemon *d, struct daemon_line *l, const struct conf
     o.session = (uint16_t)(crypto_random_u32() % 0xFFFF + 1);
     if ((rc = line_new(&o, &l->line, e)) < 0)
         return rc;
-    rc = add_device(d, &cfg->at, cfg->map, line_device(l->line), e);
+    rc = add_device(d, &cfg->at, line_device(l->line), e);
     return rc < 0 ? rc : 0;
 }
 
@@ -182,7 +168,7 @@ static int setup_scale(struct daemon *d, struct daemon_scale *s, const struct co
     int rc = scale_new(&o, &s->scale, e);
     if (rc < 0)
         return rc;
-    rc = add_device(d, &cfg->at, cfg->map, scale_device(s->scale), e);
+    rc = add_device(d, &cfg->at, scale_device(s->scale), e);
     if (rc < 0)
         return rc;
     static const char *const roles[] = {"none", "static", "automatic"};
@@ -231,7 +217,7 @@ static int setup_drive(struct daemon *d, struct daemon_drive *v, const struct co
     v->cfg = cfg;
     int rc = drive_new(&o, &v->drive, e);
     if (rc == 0)
-        rc = add_device(d, &cfg->at, cfg->map, drive_device(v->drive), e);
+        rc = add_device(d, &cfg->at, drive_device(v->drive), e);
     return rc < 0 ? rc : 0;
 }
 
@@ -279,8 +265,8 @@ int daemon_start(struct daemon *d, struct err *e)
 {
     size_t started = 0;
     for (size_t i = 0; i < d->n_threads; i++) {
-        char name[24];
-        snprintf(name, sizeof(name), "bus%zu", i);
+        char name[104];
+        config_place(&d->endpoints[i], name, sizeof(name));
         int rc = busthread_start(d->buses[i], d->links[i], name, &d->threads[i], e);
         if (rc < 0) {
             d->n_threads = started;
@@ -290,7 +276,7 @@ int daemon_start(struct daemon *d, struct err *e)
     }
     for (size_t i = 0; i < d->c->n_lines; i++) {
         const struct config_endpoint *at = &d->lines[i].cfg->at;
-        int b = bus_of(d, at, map_link(d->lines[i].cfg->map), e);
+        int b = bus_of(d, at, e);
         d->lines[i].thread = d->threads[b];
     }
     return 0;

@@ -42,9 +42,16 @@ int geometry_check(const struct geometry *g, struct err *e)
     if (missing <= 0)
         return 0;
     int64_t mm = (missing * g->belt_um_per_s + 999999) / 1000000;
+    if (g->neighbour)
+        return err_set(
+            e, ERR_RANGE,
+            "deciding may take %lld ms (%u while %s is dead), the belt gives "
+            "%lld ms; %lld ms are missing: move the gate %lld mm away or use another bus",
+            (long long)need, g->neighbour_ms, g->neighbour, (long long)have, (long long)missing,
+            (long long)mm);
     return err_set(e, ERR_RANGE,
                    "cannot decide in time: the belt gives %lld ms, deciding may take %lld ms; %lld "
-                   "ms are missing: move "
-                   "the first gate %lld mm away, slow the belt down, or take a faster link",
+                   "ms are missing: move the first gate %lld mm away, slow the belt down, or take "
+                   "a faster link",
                    (long long)have, (long long)need, (long long)missing, (long long)mm);
 }

@@ -43,6 +43,10 @@ enum {
     MBAP = 7,
     REPEATS_MAX = 8,
     DRAIN_MAX_MS = 200,
+    DRAIN_QUIET_MS = 20,
+    BACKOFF_LEAST_PERCENT = 75,
+    BACKOFF_MOST_PERCENT = 125,
+    CONNECT_TRIP_MS = 5, /* to a device that answers */
 };
 
 struct link {
@@ -127,14 +131,19 @@ static void drop_failed(struct link *l)
     drop(l);
 }
 
-/* 100 ms, doubling to 1 s, each a quarter shorter or longer by chance. */
+/* 100 ms, doubling to 1 s. */
+static uint32_t next_backoff(uint32_t ms)
+{
+    return ms == 0 ? BACKOFF_FIRST_MS : ms * 2 < BACKOFF_LAST_MS ? ms * 2 : BACKOFF_LAST_MS;
+}
+
+/* Each wait a quarter shorter or longer by chance. */
 static void back_off(struct link *l)
 {
-    l->backoff_ms = l->backoff_ms == 0 ? BACKOFF_FIRST_MS : l->backoff_ms * 2;
-    if (l->backoff_ms > BACKOFF_LAST_MS)
-        l->backoff_ms = BACKOFF_LAST_MS;
+    uint32_t range = BACKOFF_MOST_PERCENT - BACKOFF_LEAST_PERCENT + 1;
+    l->backoff_ms = next_backoff(l->backoff_ms);
     l->dice = l->dice * 1664525u + 1013904223u;
-    uint32_t percent = 75 + (l->dice >> 16) % 51;
+    uint32_t percent = BACKOFF_LEAST_PERCENT + (l->dice >> 16) % range;
     l->retry = mono_add_ms(mono_now(), (int64_t)l->backoff_ms * percent / 100);
 }
 
@@ -253,17 +262,30 @@ static int tcp_do(struct link *l, const struct want *w, struct reply *ret)
 
 /* ---- RTU ---- */
 
-static int64_t chars_ns(const struct link *l, size_t n)
+static int64_t chars_ns(const struct link_options *o, size_t n)
 {
-    return (int64_t)n * 11 * 1000000000 / (l->o.baud ? l->o.baud : 9600);
+    return (int64_t)n * 11 * 1000000000 / (o->baud ? o->baud : 9600);
 }
 
-/* Invariant 3. Reads until nothing came for four times t3.5, at least 20 ms: 0, ERR_TIMEOUT while
- * it goes on talking, ERR_LINK when the port is gone. */
+/* Four times t3.5, at least 20 ms. */
+static int64_t drain_ns(const struct link_options *o)
+{
+    int64_t least = (int64_t)DRAIN_QUIET_MS * 1000000, ns = chars_ns(o, 14);
+    return ns > least ? ns : least;
+}
+
+/* Both frames on the wire: a PDU has a unit before it and a check of two bytes behind it. */
+static int64_t frames_ns(const struct link_options *o, size_t request, const struct want *w)
+{
+    return chars_ns(o, request + 2 + frame_reply_size(w) + 3);
+}
+
+/* Invariant 3. Reads until nothing came for drain_ns: 0, ERR_TIMEOUT while it goes on talking,
+ * ERR_LINK when the port is gone. */
 static int drain(struct link *l)
 {
     uint8_t junk[256];
-    int64_t quiet_ns = chars_ns(l, 14) > 20000000 ? chars_ns(l, 14) : 20000000;
+    int64_t quiet_ns = drain_ns(&l->o);
     struct mono end = mono_add_ms(mono_now(), DRAIN_MAX_MS);
     struct pollfd p = {.fd = modbus_get_socket(l->mb), .events = POLLIN};
     struct timespec t = {.tv_sec = quiet_ns / 1000000000, .tv_nsec = quiet_ns % 1000000000};
@@ -300,7 +322,7 @@ static int rtu_do(struct link *l, const struct want *w, struct reply *ret)
     modbus_set_slave(l->mb, w->unit);
     modbus_flush(l->mb);
     ret->sent = mono_now();
-    set_timeout(l, (int64_t)w->timeout_ms * 1000000 + chars_ns(l, n + 2 + frame_reply_size(w) + 3));
+    set_timeout(l, (int64_t)w->timeout_ms * 1000000 + frames_ns(&l->o, n, w));
     if (modbus_send_raw_request(l->mb, req, (int)n) < 0)
         return rtu_error(errno);
     int got = modbus_receive_confirmation(l->mb, adu);
@@ -349,4 +371,28 @@ void link_do(struct link *l, const struct want *w, struct reply *ret)
             failed(l, ret->rc);
     }
     ret->got = mono_now();
+}
+
+/* ---- what the unanswered costs ---- */
+
+static uint32_t tcp_dead_ms(uint32_t timeout_ms, uint32_t alone_ms)
+{
+    uint32_t wait = BACKOFF_FIRST_MS, spent = 0;
+    for (;;) {
+        spent += timeout_ms + wait * BACKOFF_LEAST_PERCENT / 100;
+        if (spent >= alone_ms || wait >= BACKOFF_LAST_MS)
+            return timeout_ms + wait * BACKOFF_MOST_PERCENT / 100 + CONNECT_TRIP_MS;
+        wait = next_backoff(wait);
+    }
+}
+
+uint32_t link_dead_ms(const struct link_options *o, uint32_t timeout_ms, uint32_t words,
+                      uint32_t alone_ms)
+{
+    struct want w = {.fc = 3, .n = (uint16_t)words};
+    uint8_t pdu[FRAME_PDU_MAX];
+    if (!o->serial[0])
+        return tcp_dead_ms(timeout_ms, alone_ms);
+    int64_t ns = frames_ns(o, 1 + frame_request(&w, pdu), &w) + drain_ns(o);
+    return timeout_ms + (uint32_t)((ns + 999999) / 1000000);
 }

@@ -25,4 +25,10 @@ void link_guard(struct link *l, bool (*may)(void *ctx, uint8_t unit, uint16_t ad
  * after the call, on RTU plus the time of both frames on the wire. Serial ports are taken with
  * flock and TIOCEXCL. */
 void link_do(struct link *l, const struct want *w, struct reply *ret);
+/* Worst ms from a read of `words` that nobody answers until this link can carry the next request:
+ * the answer's deadline, and behind it the draining on RTU, on TCP the wait before it connects
+ * again. That wait doubles with every failure running: for `alone_ms` before there may have been
+ * nothing else. Pure. */
+uint32_t link_dead_ms(const struct link_options *o, uint32_t timeout_ms, uint32_t words,
+                      uint32_t alone_ms);
 bool link_up(const struct link *l);

@@ -250,6 +250,21 @@ static void test_blackhole(void **state)
     free(s);
 }
 
+/* By hand. RTU at 9600: 1.146 ms a character; a read of 10 words is 8 characters out and 25 back,
+ * the draining 20 ms. TCP: 200, then 100 ms and a quarter, and 5 to connect; when the
+ * line leaves it 1 s, failures after 200, 475 and 825 ms make the wait 400. */
+static void test_dead(void **state)
+{
+    (void)state;
+    struct link_options rtu = {.serial = "/dev/ttyUSB0", .baud = 9600}, tcp = {.host = "127.0.0.1"};
+    assert_int_equal(link_dead_ms(&rtu, 200, 10, 5), 200 + 38 + 20);
+    rtu.baud = 1200; /* the draining is 14 characters then */
+    assert_int_equal(link_dead_ms(&rtu, 200, 10, 5), 200 + (33 + 14) * 11000 / 1200 + 1);
+    assert_int_equal(link_dead_ms(&tcp, 200, 10, 5), 200 + 125 + 5);
+    assert_int_equal(link_dead_ms(&tcp, 200, 10, 1000), 200 + 500 + 5);
+    assert_int_equal(link_dead_ms(&tcp, 50, 10, 100000), 50 + 1250 + 5);
+}
+
 static void test_bad_options(void **state)
 {
     (void)state;
@@ -267,7 +282,7 @@ int main(void)
         cmocka_unit_test(test_tcp_tricks),  cmocka_unit_test(test_tcp_repeats),
         cmocka_unit_test(test_tcp_fc23),    cmocka_unit_test(test_window),
         cmocka_unit_test(test_backoff),     cmocka_unit_test(test_blackhole),
-        cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_bad_options), cmocka_unit_test(test_dead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
