@@ -23,10 +23,10 @@ enum { TURN_MS = 500, GOODBYE_MS = 200 };
 struct busthread {
     struct bus *bus;
     struct link *link;
-    char name[16];
+    char name[104];
     int wake_fd;
     pthread_t thread;
-    struct complaint down;
+    struct complaint down[BUS_DEVICES_MAX]; /* each device's own */
     _Atomic bool stop, link_up;
     _Atomic int64_t progress;
 };
@@ -44,16 +44,17 @@ static void wait_until(struct busthread *t, struct mono wake) /* invariants 1 an
 
 static void say(struct busthread *t, const struct want *w, const struct reply *r)
 {
-    bool up = link_up(t->link);
-    atomic_store_explicit(&t->link_up, up, memory_order_relaxed);
+    const char *who;
+    struct complaint *down = &t->down[bus_asked(t->bus, &who)];
+    atomic_store_explicit(&t->link_up, link_up(t->link), memory_order_relaxed);
     if (r->rc == ERR_LINK || r->rc == ERR_TIMEOUT || r->rc == ERR_PROTOCOL || r->rc == ERR_ECHO)
-        log_complain(&t->down, "%s: unit %u, function %u: %s", t->name, w->unit, w->fc,
+        log_complain(down, "%s at %s unit %u: function %u: %s", who, t->name, w->unit, w->fc,
                      err_text(r->rc));
     else if (r->rc == ERR_DENIED)
-        log_error("%s: unit %u: write of %u words at %u refused: outside its window", t->name,
-                  w->unit, w->n, w->addr);
-    else if (t->down.active)
-        log_release(&t->down, "%s: answers again", t->name);
+        log_error("%s at %s unit %u: write of %u words at %u refused: outside its window", who,
+                  t->name, w->unit, w->n, w->addr);
+    else if (down->active)
+        log_release(down, "%s at %s unit %u answers again", who, t->name, w->unit);
 }
 
 /* One transaction; false: nothing is due before *ret_wake. */
@@ -88,8 +89,9 @@ static void *run(void *arg)
 {
     struct busthread *t = arg;
     struct mono wake;
-    prctl(PR_SET_NAME, t->name);
-    prctl(PR_SET_TIMERSLACK, 1UL); /* a poll period is kept to the microsecond */
+    const char *slash = strrchr(t->name, '/');
+    prctl(PR_SET_NAME, slash ? slash + 1 : t->name); /* its first 15 characters */
+    prctl(PR_SET_TIMERSLACK, 1UL);                   /* a poll period is kept to the microsecond */
     while (!atomic_load_explicit(&t->stop, memory_order_acquire)) {
         if (!turn(t, &wake, UINT32_MAX))
             wait_until(t, wake);

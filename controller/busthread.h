@@ -5,7 +5,8 @@
 #include "controller/link.h"
 
 struct busthread;
-/* Starts the thread (named after the bus); b and l are used by it alone from now on. */
+/* Starts the thread; b and l are used by it alone from now on. `name` is where its devices are, for
+ * people who read the log ("127.0.0.1:502", "/dev/ttyUSB0"); the thread is called after it. */
 int busthread_start(struct bus *b, struct link *l, const char *name, struct busthread **ret,
                     struct err *e);
 void busthread_wake(struct busthread *t); /* any thread: a new acknowledgement or order waits */

@@ -157,7 +157,7 @@ static struct site *site_new(void)
         &(struct bus_options){.breaker_fails = 3, .breaker_first_ms = 500, .breaker_max_ms = 1000});
     struct device d = line_device(s->line);
     assert_int_equal(bus_add(s->bus, &d), 0);
-    assert_int_equal(busthread_start(s->bus, s->link, "bus0", &s->thread, &e), 0);
+    assert_int_equal(busthread_start(s->bus, s->link, "127.0.0.1", &s->thread, &e), 0);
     return s;
 }
 
