@@ -38,7 +38,8 @@ struct db {
     int lost;  /* invariant 1 */
     int depth; /* savepoints */
     size_t stmts;
-    struct stmt *slot[SLOTS];
+    struct stmt *all[STMTS_MAX]; /* in order of making */
+    struct stmt *slot[SLOTS];    /* the same by hash of the text */
     struct stmt *hint[HINTS]; /* by address of the text: the one met there last */
     struct stmt spare;        /* answers ERR_NOMEM when the cache cannot grow */
 };
@@ -139,12 +140,10 @@ void db_close(struct db *db)
 {
     if (!db)
         return;
-    for (size_t i = 0; i < SLOTS; i++) {
-        if (!db->slot[i])
-            continue;
-        sqlite3_finalize(db->slot[i]->s);
-        free(db->slot[i]->sql);
-        free(db->slot[i]);
+    for (size_t i = 0; i < db->stmts; i++) {
+        sqlite3_finalize(db->all[i]->s);
+        free(db->all[i]->sql);
+        free(db->all[i]);
     }
     sqlite3_close(db->h); /* rolls back what is open; NULL allowed */
     if (db->lock_fd >= 0)
@@ -186,7 +185,7 @@ static struct stmt *cached(struct db *db, const char *sql)
     s->db = db;
     s->sql = copy;
     db->slot[i] = s;
-    db->stmts++;
+    db->all[db->stmts++] = s;
     return s;
 }
 
@@ -318,9 +317,9 @@ const void *q_bytes(struct stmt *s, int i, size_t *ret_n)
 
 static void cut_off_reads(struct db *db) /* invariant 2 */
 {
-    for (size_t i = 0; i < SLOTS; i++) {
-        struct stmt *s = db->slot[i];
-        if (!s || !s->s || !sqlite3_stmt_busy(s->s))
+    for (size_t i = 0; i < db->stmts; i++) {
+        struct stmt *s = db->all[i];
+        if (!s->s || !sqlite3_stmt_busy(s->s))
             continue;
         q_done(s);
         s->err = ERR_STATE;

@@ -197,7 +197,7 @@ static void start(uint64_t seed)
     w.wall_ms = 1795500000000 - 1000000;
     disk_format(dice_next(&w.dice));
     struct plant_options o = {.rate_milli = (uint32_t)dice_between(&w.dice, 300, 8000),
-                              .scan_ms = (uint32_t)dice_between(&w.dice, 5, 25),
+                              .scan_ms = (uint32_t)dice_between(&w.dice, 8, 30),
                               .ring_n = 32u << dice_below(&w.dice, 3),
                               .checks = true,
                               .retentive_only = chance(400),
