@@ -185,7 +185,7 @@ static int check_stored(struct verify *v, const struct event *ev, struct err *e)
     merkle_root(&v->tree, &root);
     bool same = n == SHA256_LEN && memcmp(p, root.b, n) == 0, at = q_col(q, 1) == ev->at.ms;
     if (strlen(q_str(q, 2)) < sizeof note)
-        strcpy(note, q_str(q, 2));
+        memcpy(note, q_str(q, 2), strlen(q_str(q, 2)) + 1);
     q_done(q);
     if (!same)
         return bad(e, "checkpoint", ev->seq, "its root is not that of the events");

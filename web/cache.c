@@ -103,7 +103,7 @@ const struct cached *cache_put(struct cache *c, const char *key, int64_t head, s
     struct entry *e = place_for(set_of(c, key), key);
     forget(c, e);
     *e = (struct entry){.head = head, .until = until, .used = until, .reply = r};
-    strcpy(e->key, key);
+    memcpy(e->key, key, strlen(key) + 1); /* it fits: looked at above */
     c->bytes += r.n;
     return &e->reply;
 }

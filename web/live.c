@@ -21,6 +21,7 @@
 #define RETRY_MS   1000
 #define BEAT_MS    15000
 #define SILENT_MS  3000 /* a watched daemon says something at least once a second */
+#define HEAD_SIZE  80   /* id, a uint64, and the event's name */
 
 enum kind { KIND_STATUS, KIND_HEAD, KIND_AWAY, KIND_COUNT };
 struct message {
@@ -99,14 +100,15 @@ unsigned live_feeds(struct live *l)
 static void publish(struct live *l, enum kind kind, const char *event, const char *data)
 {
     size_t n = strlen(data);
-    struct message *m = malloc(sizeof *m + n + 80);
+    struct message *m = malloc(sizeof *m + HEAD_SIZE + n + 2);
     if (!m)
         return; /* the next one is 100 ms away */
     pthread_mutex_lock(&l->lock);
     m->refs = 1;
     m->id = ++l->id;
-    m->n = (size_t)sprintf(m->text, "id: %08x-%llu\nevent: %s\ndata: ", (unsigned)l->process,
-                           (unsigned long long)m->id, event);
+    m->n = (size_t)snprintf(m->text, HEAD_SIZE,
+                            "id: %08x-%llu\nevent: %s\ndata: ", (unsigned)l->process,
+                            (unsigned long long)m->id, event);
     memcpy(m->text + m->n, data, n);
     memcpy(m->text + m->n + n, "\n\n", 2);
     m->n += n + 2;
