@@ -292,7 +292,7 @@ static const char *check_class(enum check c)
 
 static void put_age(json_t *view, int64_t asof_ms, const struct buyer_ask *a)
 {
-    int64_t s = (a->now.ms - asof_ms) / 1000;
+    int64_t s = (a->now.ms - (asof_ms < 0 ? 0 : asof_ms)) / 1000;
     static const struct {
         const char *key;
         int64_t from, per;
@@ -337,7 +337,8 @@ static void put_proof(json_t *view, const json_t *lot, const struct proof *p,
     put_grouped(view, "seal_text", json_text_or(json_object_get(lot, "seal"), "text", ""));
     snprintf(key, sizeof key, "%s", json_text_or(log, "public_key", ""));
     set_text(view, "key", key);
-    json_object_set_new(view, "entry", json_integer(json_int_or(log, "index", 0) + 1));
+    int64_t index = json_int_or(log, "index", 0);
+    json_object_set_new(view, "entry", json_integer(index < INT64_MAX ? index + 1 : index));
     json_object_set_new(view, "entries", json_integer(json_int_or(log, "size", 0)));
     put_age(view, json_int_or(log, "at_ms", json_int_or(lot, "asof_ms", 0)), a);
 }

@@ -358,6 +358,8 @@ static void numbers_at_their_ends_make_a_page(void **state)
     json_t *farms = json_object_get(lot, "farms");
     json_object_set_new(json_array_get(farms, 0), "share_ppm", json_integer(INT64_MAX));
     json_object_set_new(json_array_get(farms, 1), "share_ppm", json_integer(INT64_MIN));
+    json_object_set_new(json_object_get(lot, "log"), "index", json_integer(INT64_MAX));
+    json_object_set_new(json_object_get(lot, "log"), "at_ms", json_integer(INT64_MIN));
     json_object_set_new(lot, "asof_ms", json_integer(INT64_MIN));
     json_object_set_new(lot, "packed_ms", json_integer(INT64_MAX));
     json_object_set_new(lot, "net_mg", json_integer(INT64_MIN));
