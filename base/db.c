@@ -40,8 +40,8 @@ struct db {
     size_t stmts;
     struct stmt *all[STMTS_MAX]; /* in order of making */
     struct stmt *slot[SLOTS];    /* the same by hash of the text */
-    struct stmt *hint[HINTS]; /* by address of the text: the one met there last */
-    struct stmt spare;        /* answers ERR_NOMEM when the cache cannot grow */
+    struct stmt *hint[HINTS];    /* by address of the text: the one met there last */
+    struct stmt spare;           /* answers ERR_NOMEM when the cache cannot grow */
 };
 
 static const char *use_vfs; /* NULL: SQLite's default */

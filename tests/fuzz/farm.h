@@ -1,6 +1,7 @@
-/* For targets that need a record: the farm of the unit tests (traceability/test_farm.h) with its demo
- * lots, and names for what stands in it, so that an input can speak of a lot without knowing today's
- * number: "@i" in a text becomes the intake lot, and so on. Random numbers are the same in every run. */
+/* For targets that need a record: the farm of the unit tests (traceability/test_farm.h) with its
+ * demo lots, and names for what stands in it, so that an input can speak of a lot without knowing
+ * today's number: "@i" in a text becomes the intake lot, and so on. Random numbers are the same in
+ * every run. */
 #pragma once
 #include "tests/fuzz/fuzz.h"
 #include "traceability/test_farm.h"
@@ -107,12 +108,13 @@ static inline char *farm_expand(char *text)
     return exact;
 }
 
-/* "COMMAND KEY=VALUE KEY=VALUE" as a request: digits are integers, [ and { begin JSON; NULL: it is no
- * such text. '~' stands for a blank. The caller's. */
+/* "COMMAND KEY=VALUE KEY=VALUE" as a request: digits are integers, [ and { begin JSON; NULL: it is
+ * no such text. '~' stands for a blank. The caller's. */
 static inline json_t *farm_args(char *text)
 {
     json_t *args = json_object();
-    for (char *save = NULL, *pair = strtok_r(text, " ", &save); pair; pair = strtok_r(NULL, " ", &save)) {
+    for (char *save = NULL, *pair = strtok_r(text, " ", &save); pair;
+         pair = strtok_r(NULL, " ", &save)) {
         char *eq = strchr(pair, '=');
         int64_t v;
         if (!eq)
@@ -122,7 +124,7 @@ static inline json_t *farm_args(char *text)
             *p = *p == '~' ? ' ' : *p;
         json_t *value = eq[1] == '[' || eq[1] == '{' ? json_loads(eq + 1, 0, NULL)
                         : num_i64(eq + 1, INT64_MIN, INT64_MAX, &v) == 0 ? json_integer(v)
-                                                                        : json_string(eq + 1);
+                                                                         : json_string(eq + 1);
         json_object_set_new(args, pair, value);
     }
     return args;

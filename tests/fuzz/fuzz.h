@@ -61,4 +61,3 @@ static inline char *take_line(struct feeder *f, char separator)
     f->n -= n;
     return s;
 }
-

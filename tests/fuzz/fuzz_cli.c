@@ -8,9 +8,9 @@ static const struct {
     const char *name;
     int (*run)(struct cli *, int, char **);
 } commands[] = {
-    {"lot", cli_lot},         {"trace", cli_trace},   {"recall", cli_recall}, {"balance", cli_balance},
-    {"export", cli_export},   {"do", cli_do},         {"weigh", cli_weigh},   {"qr", cli_qr},
-    {"status", cli_status},
+    {"lot", cli_lot},         {"trace", cli_trace},   {"recall", cli_recall},
+    {"balance", cli_balance}, {"export", cli_export}, {"do", cli_do},
+    {"weigh", cli_weigh},     {"qr", cli_qr},         {"status", cli_status},
 };
 
 static FILE *nowhere;

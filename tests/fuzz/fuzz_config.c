@@ -51,7 +51,8 @@ static void command_line(struct feeder *f)
     int n = 1;
     while (n < 17 && f->n)
         argv[n++] = take_line(f, '\n');
-    bool file = n > 1 && strcmp(argv[1], "--config") == 0, help = n == 2 && !strcmp(argv[1], "--help");
+    bool file = n > 1 && strcmp(argv[1], "--config") == 0,
+         help = n == 2 && !strcmp(argv[1], "--help");
     if (!file && !help)
         web(n, argv);
     while (n > 1)

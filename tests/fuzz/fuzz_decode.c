@@ -54,7 +54,8 @@ static void item(const struct map *m, struct feeder *f)
     int64_t mg;
     bool weight = mb_weight_mg(it.weight, it.decimals, it.unit, &mg) == 0;
     if (v.quality[MEASURE_WEIGHT] == QUALITY_GOOD)
-        assert(weight && mg == v.value[MEASURE_WEIGHT] && it.flags & MB_VALID && it.flags & MB_STABLE &&
+        assert(weight && mg == v.value[MEASURE_WEIGHT] && it.flags & MB_VALID &&
+               it.flags & MB_STABLE &&
                !(it.flags & (MB_OVER | MB_UNDER | MB_NO_WEIGHT | MB_DOUBLE)));
     for (int i = 0; i < MEASURE_COUNT; i++)
         assert(v.quality[i] != QUALITY_GOOD || map_measures(m) >> i & 1);

@@ -1,5 +1,6 @@
 /* Hostile names in the record: commands with any texts, then every document that shows them. Lines:
- * one command each, "COMMAND KEY=VALUE …", all undone again; the documents must stay well formed. */
+ * one command each, "COMMAND KEY=VALUE …", all undone again; the documents must stay well formed.
+ */
 #include "tests/fuzz/farm.h"
 
 void fuzz_setup(void)

@@ -1,4 +1,5 @@
-/* Modbus answers: any bytes as the answer to any request. What is accepted is what was asked for. */
+/* Modbus answers: any bytes as the answer to any request. What is accepted is what was asked for.
+ */
 #include "controller/frame.h"
 #include "tests/fuzz/fuzz.h"
 

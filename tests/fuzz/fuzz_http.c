@@ -52,8 +52,8 @@ static void address(const char *uri, const char *language)
 
 static void headers(const char *accept, const char *encoding)
 {
-    static const char *const offered[] = {"text/html", "application/linkset+json", "application/json",
-                                          NULL};
+    static const char *const offered[] = {"text/html", "application/linkset+json",
+                                          "application/json", NULL};
     assert(accept_best(accept, offered));
     accept_gzip(encoding);
 }

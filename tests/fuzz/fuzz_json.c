@@ -1,4 +1,5 @@
-/* JSON of requests and of the record: what parses has one canonical text, which parses to itself. */
+/* JSON of requests and of the record: what parses has one canonical text, which parses to itself.
+ */
 #include "base/json.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -33,7 +34,8 @@ void fuzz_one(const uint8_t *p, size_t n)
     fields(doc);
     char *text = json_canonical(doc, &len);
     if (text) { /* NULL: it holds reals */
-        assert(strlen(text) == len && json_parse(text, len, &again, &e) == 0 && json_equal(doc, again));
+        assert(strlen(text) == len && json_parse(text, len, &again, &e) == 0 &&
+               json_equal(doc, again));
         char *twice = json_canonical(again, &len_again);
         assert(twice && len == len_again && memcmp(text, twice, len) == 0);
         free(twice);

@@ -1,5 +1,5 @@
-/* QR codes and labels of any texts: drawn, and the drawing is well formed as far as a text may spoil
- * it. Lines: as the fields of a label. */
+/* QR codes and labels of any texts: drawn, and the drawing is well formed as far as a text may
+ * spoil it. Lines: as the fields of a label. */
 #include "labels/label.h"
 #include "labels/qr.h"
 #include "tests/fuzz/fuzz.h"
@@ -16,7 +16,8 @@ static void qr(const char *text)
         return;
     size_t n = 0;
     int side = qr_side(q);
-    assert(side >= 21 && side <= 177 && qr_dark(q, 0, 0) && !qr_dark(q, -1, 0) && !qr_dark(q, side, 0));
+    assert(side >= 21 && side <= 177 && qr_dark(q, 0, 0) && !qr_dark(q, -1, 0) &&
+           !qr_dark(q, side, 0));
     char *terminal = qr_terminal(q, false), *path = qr_path(q), *pbm = qr_pbm(q, 2, &n);
     assert(terminal && path && pbm && n > 10);
     free(terminal);
@@ -36,8 +37,8 @@ static size_t brackets(const char *svg)
 
 static void label(char *const line[8])
 {
-    struct label l = {line[0], line[1], line[2], line[3], line[4], line[5], line[6], line[7],
-                      "Net",   "Lot",   "Packed", "https://x.example/B/0"};
+    struct label l = {line[0], line[1], line[2], line[3], line[4],  line[5],
+                      line[6], line[7], "Net",   "Lot",   "Packed", "https://x.example/B/0"};
     char *svg = NULL;
     struct err e = {0};
     if (label_svg(&l, &svg, &e))

@@ -1,6 +1,6 @@
-/* The mailbox's words: whatever decodes encodes back to what was read, and a check of another epoch,
- * seq or index never holds (but 0xFFFF, which stands for two values). First byte: what; second: with
- * checks, which are then made to fit. */
+/* The mailbox's words: whatever decodes encodes back to what was read, and a check of another
+ * epoch, seq or index never holds (but 0xFFFF, which stands for two values). First byte: what;
+ * second: with checks, which are then made to fit. */
 #include "plc-maps/mailbox_layout.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,4 +1,5 @@
-/* Device maps: any text as a map file; what is accepted is planned, described and decodes anything. */
+/* Device maps: any text as a map file; what is accepted is planned, described and decodes anything.
+ */
 #include "plc-maps/map_parts.h"
 #include "plc-maps/maplist.h"
 #include "plc-maps/plan.h"
@@ -37,8 +38,12 @@ static void decode(const struct map *m)
     struct reading r;
     struct measures v;
     if (map_mailbox(m)) {
-        struct mb_item it = {.flags = MB_VALID | MB_STABLE, .weight = INT32_MAX, .unit = MB_UNIT_KG,
-                             .length = 0xFFFE, .aux1 = 0xFFFE, .aux2 = 0xFFFE};
+        struct mb_item it = {.flags = MB_VALID | MB_STABLE,
+                             .weight = INT32_MAX,
+                             .unit = MB_UNIT_KG,
+                             .length = 0xFFFE,
+                             .aux1 = 0xFFFE,
+                             .aux2 = 0xFFFE};
         map_item_measures(m, &it, 1, &v);
         return;
     }

@@ -18,7 +18,8 @@ static void end(void)
 
 void fuzz_setup(void)
 {
-    struct client_options o = {.host = "127.0.0.1", .port = 1, .v5 = true, .id = "fuzz", .keepalive_s = 15};
+    struct client_options o = {
+        .host = "127.0.0.1", .port = 1, .v5 = true, .id = "fuzz", .keepalive_s = 15};
     struct err e = {0};
     farm_setup(true);
     assert(client_new(&o, &client, &e) == 0);
@@ -48,7 +49,8 @@ static void replay(struct feeder *f)
     for (int i = 0; r.count; i++) {
         assert(i < REPLAY_WAITING && strncmp(r.waiting[0].topic, "coop/v1/min/", 12) == 0);
         assert(r.waiting[0].limit >= 1 && r.waiting[0].limit <= 50);
-        replay_answer(&r, client, db, &sink, "min-county", "0123456789abcdef0123456789abcdef", 1, now);
+        replay_answer(&r, client, db, &sink, "min-county", "0123456789abcdef0123456789abcdef", 1,
+                      now);
     }
 }
 

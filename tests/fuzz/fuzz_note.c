@@ -1,5 +1,5 @@
-/* Signed notes, checkpoints and Merkle proofs. First byte: what the rest is. A note that is believed
- * is one that we signed; a proof that holds for one leaf does not hold for another. */
+/* Signed notes, checkpoints and Merkle proofs. First byte: what the rest is. A note that is
+ * believed is one that we signed; a proof that holds for one leaf does not hold for another. */
 #include "tests/fuzz/fuzz.h"
 #include "traceability/note.h"
 #include <sodium/crypto_sign_ed25519.h>
@@ -39,7 +39,8 @@ static void spoiled(struct feeder *f)
     uint8_t bit = (uint8_t)(1u << (take_u8(f) & 7));
     char *text = take_line(f, 0);
     size_t n = strlen(text);
-    bool fits = n && text[n - 1] == '\n' && !note_sign(text, name, secret, public, note, sizeof note);
+    bool fits =
+        n && text[n - 1] == '\n' && !note_sign(text, name, secret, public, note, sizeof note);
     for (size_t i = 0; i < n; i++)
         fits &= text[i] == '\n' || (unsigned char)text[i] >= 0x20;
     if (fits) {

@@ -1,5 +1,5 @@
-/* The public JSON of a lot as somebody else may write it: proofs are checked, handed out, shown; and
- * nothing forged is called good. After a NUL: the seal as scanned. */
+/* The public JSON of a lot as somebody else may write it: proofs are checked, handed out, shown;
+ * and nothing forged is called good. After a NUL: the seal as scanned. */
 #include "base/crypto.h"
 #include "base/json.h"
 #include "tests/fuzz/fuzz.h"
@@ -12,7 +12,8 @@ static struct assets *assets;
 void fuzz_setup(void)
 {
     struct err e = {0};
-    assert(crypto_setup() == 0 && assets_load(&assets, &e) == 0 && pages_load(assets, &pages, &e) == 0);
+    assert(crypto_setup() == 0 && assets_load(&assets, &e) == 0 &&
+           pages_load(assets, &pages, &e) == 0);
 }
 
 static void page(const json_t *lot, const char *seal)

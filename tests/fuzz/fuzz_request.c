@@ -1,6 +1,7 @@
-/* The daemon's control socket: packets as any local program may send them, through ipc, the queue and
- * the verbs, on a record with lots, a run and a station that shows a weight; all undone again. Lines:
- * one packet each; "COMMAND KEY=VALUE …" is written as its JSON, everything else goes out as it is. */
+/* The daemon's control socket: packets as any local program may send them, through ipc, the queue
+ * and the verbs, on a record with lots, a run and a station that shows a weight; all undone again.
+ * Lines: one packet each; "COMMAND KEY=VALUE …" is written as its JSON, everything else goes out as
+ * it is. */
 #include "tests/fuzz/farm.h"
 #include "base/ipc.h"
 #include "controller/control.h"
@@ -17,9 +18,11 @@ static int fd;
 
 static const char text[] =
     "site: min-county\nstation: A\nstore: %s\nsocket: %s/sock\nkey: %s\nmaps: %s/plc-maps\n"
-    "crops: %s/crops\nlines:\n  - {name: a, host: 127.0.0.1, port: 1, crop: codonopsis, bad_outlet: 4,\n"
+    "crops: %s/crops\nlines:\n  - {name: a, host: 127.0.0.1, port: 1, crop: codonopsis, "
+    "bad_outlet: 4,\n"
     "     default_outlet: 5, outlets: {'1': [1], '2': [2], '3': [3], '4': [3], reject: [4]}}\n"
-    "scales:\n  - {name: floor, host: 127.0.0.1, port: 2, map: hbm-wtx110, trade: static, class: III,\n"
+    "scales:\n  - {name: floor, host: 127.0.0.1, port: 2, map: hbm-wtx110, trade: static, class: "
+    "III,\n"
     "     serial_no: S-1, certificate: C-1, valid_until: '2099-01-01', max_g: 60000, min_g: 40,\n"
     "     e_mg: 20000, d_mg: 2000}\nstations:\n  - {name: shed, scale: floor}\n";
 
@@ -50,7 +53,8 @@ void fuzz_setup(void)
     farm_leave();
     assert(getcwd(here, sizeof here));
     snprintf(path, sizeof path, "%s/c.yaml", farm.m->f.tmp.dir);
-    int n = snprintf(yaml, sizeof yaml, text, farm.m->f.dir, farm.m->f.tmp.dir, farm.m->f.key, here, here);
+    int n = snprintf(yaml, sizeof yaml, text, farm.m->f.dir, farm.m->f.tmp.dir, farm.m->f.key, here,
+                     here);
     tmp_write(path, yaml, (size_t)n);
     OK(config_load(path, &c, e));
     OK(daemon_setup(&d, c, e));
@@ -107,7 +111,9 @@ static void run_all(void)
     assert(store_begin(d.store, &e) == 0);
     while ((r = control_next(d.control))) {
         verb_run(&d, r);
-        if (r->error.code > 0 || (r->error.code && r->result)) fprintf(stderr, "%s: %d %s result %p\n", r->verb, r->error.code, r->error.text, (void *)r->result);
+        if (r->error.code > 0 || (r->error.code && r->result))
+            fprintf(stderr, "%s: %d %s result %p\n", r->verb, r->error.code, r->error.text,
+                    (void *)r->result);
         assert(!r->error.code || (r->error.code < 0 && !r->result));
     }
     store_rollback(d.store);

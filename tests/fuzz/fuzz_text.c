@@ -1,5 +1,5 @@
-/* .mo catalogues and Accept-Language. The first byte's lowest bit: whether the rest is a catalogue or
- * a header; looked up afterwards: shipped msgids and pieces of the input. */
+/* .mo catalogues and Accept-Language. The first byte's lowest bit: whether the rest is a catalogue
+ * or a header; looked up afterwards: shipped msgids and pieces of the input. */
 #include "base/text.h"
 #include "tests/fuzz/fuzz.h"
 #include <stdio.h>
@@ -15,7 +15,8 @@ static void clean(void)
 
 void fuzz_setup(void)
 {
-    strcpy(dir, access("/dev/shm", W_OK) ? "/tmp/lotline-fuzz-XXXXXX" : "/dev/shm/lotline-fuzz-XXXXXX");
+    strcpy(dir,
+           access("/dev/shm", W_OK) ? "/tmp/lotline-fuzz-XXXXXX" : "/dev/shm/lotline-fuzz-XXXXXX");
     assert(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/zh_CN.mo", dir);
     atexit(clean);

@@ -1,5 +1,6 @@
-/* Whole requests to lotline-web over a record: every route, page and document; lotlined is away. First
- * byte: bit 0 role, bits 1 and 2 method. Lines: address, headers until an empty one; then the body.
+/* Whole requests to lotline-web over a record: every route, page and document; lotlined is away.
+ * First byte: bit 0 role, bits 1 and 2 method. Lines: address, headers until an empty one; then the
+ * body.
  * "@b" and its like stand for what is in the record (farm.h). Linked with --wrap=request_header. */
 #include "tests/fuzz/farm.h"
 #include "web/gzip.h"

@@ -1,5 +1,5 @@
-/* Runs files, or all files of folders, once through a target: seeds and former crashes in make check,
- * and a crash under a debugger. Usage: TARGET FILE|DIR… */
+/* Runs files, or all files of folders, once through a target: seeds and former crashes in make
+ * check, and a crash under a debugger. Usage: TARGET FILE|DIR… */
 #include "tests/fuzz/fuzz.h"
 #include <dirent.h>
 #include <signal.h>
