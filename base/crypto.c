@@ -139,7 +139,7 @@ static int write_seed(const char *path)
     char text[SEED_TEXT + 2];
     randombytes_buf(seed, sizeof seed);
     base64_text(seed, sizeof seed, text, sizeof text - 1);
-    strcat(text, "\n");
+    memcpy(text + SEED_TEXT, "\n", 2);
     ssize_t n = write(fd, text, sizeof text - 1);
     int why = n != (ssize_t)sizeof text - 1 ? (n < 0 ? errno : ENOSPC) : fsync(fd) ? errno : 0;
     sodium_memzero(seed, sizeof seed);
