@@ -105,7 +105,7 @@ SEED ?= 1
 BROKER ?= on
 FAULT ?=
 PORT ?= 0
-.PHONY: check-kill packages-demo packages-check demo check test-py mo tour lint install
+.PHONY: check-kill packages-demo packages-check demo check test-py mo tour install
 packages-demo:
 	@tests/tools/install-packages build demo
 packages-check:
@@ -118,7 +118,8 @@ demo: packages-demo ## a shed at work; T=20 seconds, RUN=dir, RATE=, SEED=, BROK
 	@LOTLINE_BUILD=$(B) $(PY) tests/demo.py --run "$(RUN)" $(if $(T),--seconds $(T)) --rate $(RATE) --seed $(SEED) \
 	  --port $(PORT) --broker $(BROKER) $(if $(FAULT),--fault $(FAULT))
 
-check: packages-check ## build, unit tests of every folder, then pytest: all that must hold
+check: packages-check ## build, lint-fast, unit tests of every folder, then pytest: all that must hold
+	@$(MAKE) --no-print-directory -s lint-fast
 	@$(MAKE) --no-print-directory -s -j2 all mo tests
 	@$(MAKE) --no-print-directory -s test-unit
 	@$(MAKE) --no-print-directory -s check-small
@@ -138,6 +139,7 @@ check-kill: packages-check ## kill -9 of lotlined in every window; N=60
 	@$(MAKE) --no-print-directory -s -j2 all mo
 	@LOTLINE_BUILD=$(abspath $(B)) $(PY) tests/scenario/kills.py --n $(or $(N),60)
 
+include tests/lint/lint.mk
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 include tests/simulation/sim.mk
