@@ -5,8 +5,8 @@
  * Claims, for any PLC:
  *  1. what is handed over is in order, once, without a hole: as item_append and gap_append demand;
  *  2. ACK never exceeds what is committed of that epoch, and is 0 or that epoch;
- *  3. a write covers host words or whole slots of the window, nothing else, and a slot of one item
- *     never holds two outlets while the machine lives and stays attached;
+ *  3. a write that goes out covers host words or whole slots of the window, nothing else, and while
+ *     nothing lied a slot of one item never holds two outlets;
  *  4. a want keeps within the map's limits, and asking twice brings the same.
  * While nothing lied: items are word for word the PLC's, and the PLC finds no fault with the host. */
 #include "controller/line.h"
@@ -16,14 +16,14 @@
 #include "tests/fuzz/fuzz.h"
 #include <stdio.h>
 
-enum { EPOCHS = 64, STEPS_MAX = 4000, NEWS_RING = 256, SLOTS = 2048, HELD = 1024 };
+enum { EPOCHS = 128, STEPS_MAX = 4000, NEWS_RING = 256, SLOTS = 2048, HELD = 1024 };
 
 static struct map *maps[3]; /* with checks, without, with FC23 */
 static struct crop *crop;
 
 struct known { /* what the record has of an epoch */
     uint32_t epoch, nonce, seq, out;
-    bool shown;
+    bool shown, own;
 };
 struct world {
     struct tp plc;
@@ -48,7 +48,8 @@ struct world {
         uint32_t epoch, seq;
         uint16_t outlet;
     } slot[SLOTS];
-    struct line_held held[HELD];
+    struct line_held held[HELD], given[HELD];
+    uint32_t held_epoch[HELD];
     size_t held_n;
     unsigned steps;
 };
@@ -98,34 +99,38 @@ static struct known *newest(void)
     return w->n_known ? &w->known[w->n_known - 1] : NULL;
 }
 
+static struct known *find(uint32_t epoch)
+{
+    for (size_t i = 0; i < w->n_known; i++)
+        if (w->known[i].epoch == epoch)
+            return &w->known[i];
+    return NULL;
+}
+
 /* Makes it the newest; known ones keep what they have. */
 static struct known *open_epoch(uint32_t epoch, uint32_t nonce)
 {
-    struct known k = {.epoch = epoch, .nonce = nonce};
-    for (size_t i = 0; i < w->n_known; i++)
-        if (w->known[i].epoch == epoch) {
-            k = w->known[i];
-            memmove(&w->known[i], &w->known[i + 1], (--w->n_known - i) * sizeof k);
-            break;
-        }
-    if (w->n_known == EPOCHS) {
-        memmove(w->known, w->known + 1, (EPOCHS - 1) * sizeof k);
-        w->n_known--;
+    struct known k = {.epoch = epoch, .nonce = nonce}, *old = find(epoch);
+    if (old) {
+        k = *old;
+        memmove(old, old + 1, sizeof k * (size_t)(&w->known[--w->n_known] - old));
     }
+    assert(w->n_known < EPOCHS);
     w->known[w->n_known++] = k;
     return newest();
 }
 
 static void store_item(const struct item *it)
 {
-    struct known *k = newest();
-    assert(k && it->epoch == k->epoch && it->seq == k->seq + 1); /* claim 1 */
+    struct known *k = find(it->epoch);
+    assert(k && it->seq == k->seq + 1); /* claim 1 */
     if (!w->lied) {
         const struct tp_item *truth = tp_find(&w->plc, it->epoch, it->seq);
         bool read = memcmp(it->words, (uint16_t[ITEM_WORDS]){0}, sizeof it->words) != 0;
         assert(truth && (!read || memcmp(it->words, truth->words, sizeof truth->words) == 0));
     }
     k->seq = it->seq;
+    w->held_epoch[w->held_n % HELD] = it->epoch;
     struct line_held *h = &w->held[w->held_n++ % HELD];
     h->seq = it->seq;
     memcpy(h->words, it->words, sizeof h->words);
@@ -133,8 +138,8 @@ static void store_item(const struct item *it)
 
 static void store_gap(const struct gap *g)
 {
-    struct known *k = newest();
-    assert(k && g->epoch == k->epoch);
+    struct known *k = find(g->epoch);
+    assert(k);
     if (g->from == 0 && g->to == 0)
         return;
     uint32_t *at = g->kind == GAP_ITEMS ? &k->seq : &k->out;
@@ -142,33 +147,47 @@ static void store_gap(const struct gap *g)
     *at = g->to;
 }
 
-static void store(const struct news *n)
+static void propose(uint32_t nonce)
 {
     struct known *k = newest();
+    if (k && k->own && !k->shown && k->nonce == nonce)
+        return;
+    while (find(++w->next_epoch))
+        ;
+    open_epoch(w->next_epoch, nonce)->own = true;
+}
+
+static void unknown(uint32_t epoch, uint32_t nonce, uint32_t oldest)
+{
+    struct known *k = newest();
+    assert(epoch != 0);
+    if (!k || k->epoch != epoch)
+        k = open_epoch(epoch, nonce);
+    k->shown = true;
+    k->nonce = nonce;
+    if (oldest > k->seq + 1)
+        k->seq = oldest - 1;
+}
+
+static void store(const struct news *n)
+{
+    struct known *k;
     switch (n->kind) {
     case NEWS_ITEM: store_item(&n->u.item); break;
     case NEWS_OUTCOME:
-        assert(k && n->u.outcome.epoch == k->epoch && n->u.outcome.out == k->out + 1);
+        k = find(n->u.outcome.epoch);
+        assert(k && n->u.outcome.out == k->out + 1);
         k->out = n->u.outcome.out;
         break;
     case NEWS_GAP: store_gap(&n->u.gap); break;
-    case NEWS_EPOCH_WANTED:
-        if (!k || k->shown || k->nonce != n->u.epoch.nonce)
-            open_epoch(++w->next_epoch, n->u.epoch.nonce);
-        break;
+    case NEWS_EPOCH_WANTED: propose(n->u.epoch.nonce); break;
     case NEWS_EPOCH_SHOWN:
-        assert(k && n->u.epoch.epoch == k->epoch);
+        k = find(n->u.epoch.epoch);
+        assert(k);
         k->shown = true;
+        k->nonce = n->u.epoch.nonce;
         break;
-    case NEWS_EPOCH_UNKNOWN:
-        assert(n->u.epoch.epoch != 0);
-        if (!k || k->epoch != n->u.epoch.epoch)
-            k = open_epoch(n->u.epoch.epoch, n->u.epoch.nonce);
-        k->shown = true;
-        if (n->u.epoch.oldest > k->seq + 1)
-            k->seq = n->u.epoch.oldest - 1;
-        w->held_n = 0;
-        break;
+    case NEWS_EPOCH_UNKNOWN: unknown(n->u.epoch.epoch, n->u.epoch.nonce, n->u.epoch.oldest); break;
     case NEWS_PLAN_EFFECTIVE:
     case NEWS_QUARANTINE:
     case NEWS_QUARANTINE_OVER:
@@ -182,27 +201,46 @@ static void order(struct order o)
     ring_push(w->orders, &o);
 }
 
+static uint64_t position(uint32_t epoch, uint32_t n)
+{
+    return (uint64_t)epoch << 32 | n;
+}
+
+/* As after_commit of turn.c. */
+static void set_free(const struct news *n)
+{
+    const struct known *k = newest();
+    const struct gap *g = &n->u.gap;
+    if (n->kind == NEWS_ITEM)
+        atomic_store(&w->ack.seq, position(n->u.item.epoch, n->u.item.seq));
+    if (n->kind == NEWS_OUTCOME)
+        atomic_store(&w->ack.out, position(n->u.outcome.epoch, n->u.outcome.out));
+    if (n->kind == NEWS_GAP && g->to)
+        atomic_store(g->kind == GAP_ITEMS ? &w->ack.seq : &w->ack.out, position(g->epoch, g->to));
+    if (n->kind == NEWS_EPOCH_WANTED)
+        order((struct order){.kind = ORDER_EPOCH, .epoch = k->epoch, .nonce = k->nonce});
+    if (n->kind == NEWS_EPOCH_UNKNOWN && k->epoch == n->u.epoch.epoch)
+        order((struct order){.kind = ORDER_EPOCH_OPEN, .epoch = k->epoch, .seq = k->seq, .out = k->out});
+}
+
 /* One turn of main: everything stored, then acknowledged and ordered. */
 static void commit(void)
 {
     struct news n[NEWS_RING];
     size_t count = 0;
-    while (count < NEWS_RING && ring_pop(w->news, &n[count]))
+    while (count < NEWS_RING && w->n_known < EPOCHS && ring_pop(w->news, &n[count]))
         store(&n[count++]);
-    const struct known *k = newest();
-    if (k) {
-        w->plc.committed_epoch = k->epoch;
-        w->plc.committed = k->seq;
-        w->plc.committed_out = k->out;
-        atomic_store(&w->ack.seq, (uint64_t)k->epoch << 32 | k->seq);
-        atomic_store(&w->ack.out, (uint64_t)k->epoch << 32 | k->out);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (n[i].kind == NEWS_EPOCH_WANTED && k)
-            order((struct order){.kind = ORDER_EPOCH, .epoch = k->epoch, .nonce = k->nonce});
-        if (n[i].kind == NEWS_EPOCH_UNKNOWN && k && k->epoch == n[i].u.epoch.epoch)
-            order((struct order){.kind = ORDER_EPOCH_OPEN, .epoch = k->epoch, .seq = k->seq, .out = k->out});
-    }
+    for (size_t i = 0; i < count; i++)
+        set_free(&n[i]);
+}
+
+/* What the PLC's judge may hold the host to. */
+static void tell_judge(void)
+{
+    const struct known *k = find(w->plc.epoch);
+    w->plc.committed_epoch = k ? k->epoch : 0;
+    w->plc.committed = k ? k->seq : 0;
+    w->plc.committed_out = k ? k->out : 0;
 }
 
 /* ---- the host's life ---- */
@@ -218,8 +256,13 @@ static void boot(void)
                                               .boot_nonce = k->nonce, .head_seen = k->seq};
     w->o.session++;
     w->o.session |= 1;
-    w->o.held = w->held;
-    w->o.held_n = w->held_n < HELD ? w->held_n : 0;
+    w->o.held = w->given;
+    w->o.held_n = 0;
+    for (size_t i = w->held_n > HELD ? w->held_n - HELD : 0; k && i < w->held_n; i++)
+        if (w->held_epoch[i % HELD] == k->epoch)
+            w->given[w->o.held_n++] = w->held[i % HELD];
+    atomic_store(&w->ack.seq, k ? position(k->epoch, k->seq) : 0);
+    atomic_store(&w->ack.out, k ? position(k->epoch, k->out) : 0);
     assert(line_new(&w->o, &w->l, &e) == 0);
     w->d = line_device(w->l);
     w->told_bye = false;
@@ -269,15 +312,13 @@ static void check_host(const struct want *q)
     assert(h.session == w->o.session || (h.session == 0 && w->told_bye));
     if (h.ack_epoch == 0)
         return;
-    const struct known *k = NULL;
-    for (size_t i = 0; i < w->n_known; i++)
-        if (w->known[i].epoch == h.ack_epoch)
-            k = &w->known[i];
+    const struct known *k = find(h.ack_epoch);
     assert(k && (int32_t)(k->seq - h.ack_seq) >= 0 && (int32_t)(k->out - h.ack_out) >= 0); /* claim 2 */
     assert(h.new_epoch == 0);
 }
 
-static void check_want(const struct want *q)
+/* False: the link would not send it. */
+static bool check_want(const struct want *q)
 {
     const struct map_link *k = map_link(w->o.map);
     assert(q->unit == 1 && q->timeout_ms == k->timeout_ms && q->n >= 1); /* claim 4 */
@@ -286,25 +327,31 @@ static void check_want(const struct want *q)
     if (q->fc != 16)
         assert(q->n <= k->max_read && q->addr >= TP_B);
     if (q->fc == 3)
-        return;
+        return true;
     uint16_t addr = q->fc == 23 ? q->waddr : q->addr, n = q->fc == 23 ? q->wn : q->n;
-    assert(n >= 1 && n <= k->max_write && w->d.may_write(w->d.self, addr, n)); /* claim 3 */
+    assert(n >= 1 && n <= k->max_write);
+    if (!w->d.may_write(w->d.self, addr, n)) { /* claim 3 */
+        assert(w->lied);
+        return false;
+    }
     if (w->o.host || !w->lied)
         assert(addr >= w->plc.host);
     if (w->lied && !w->o.host)
-        return; /* it may believe in another ring, and so in another H */
+        return true; /* it may believe in another ring, and so in another H */
     if (addr < w->plc.host + MB_HOST_WORDS) {
         assert(addr == w->plc.host && n == MB_HOST_WORDS && q->fc == 16);
         check_host(q);
     } else {
         check_slots(q);
     }
+    return true;
 }
 
 static void answer(const struct want *q, struct reply *r, uint8_t op, uint8_t arg)
 {
     static const int codes[] = {ERR_TIMEOUT, ERR_LINK, ERR_ECHO, ERR_PROTOCOL, ERR_DENIED};
     *r = (struct reply){.sent = w->now};
+    tell_judge();
     switch (op) {
     case 1: /* refused */
         r->rc = ERR_EXCEPTION;
@@ -365,10 +412,13 @@ static void step(uint8_t op, uint8_t arg)
         pass(ns < 10000000 ? ns : 10000000);
         return;
     }
-    check_want(&q);
+    bool sent = check_want(&q);
     if (op == 6)
         return; /* never executed */
-    answer(&q, &r, op, arg);
+    if (sent)
+        answer(&q, &r, op, arg);
+    else
+        r = (struct reply){.rc = ERR_DENIED, .sent = w->now};
     pass(r.rc == ERR_TIMEOUT ? 200000000 : 300000);
     r.got = w->now;
     w->d.reply(w->d.self, &q, &r, w->now);
@@ -421,7 +471,10 @@ static void some_order(uint8_t arg)
     case 1: order((struct order){.kind = ORDER_BOX, .outlet = arg}); break;
     case 2: order((struct order){.kind = ORDER_PLAN, .plan = &w->plan[arg >> 4 & 1]}); break;
     case 3: w->plc.blocked = arg; break;
-    case 4: w->plc.table = arg & 64; break;
+    case 4: /* what was decided before it was seen goes out all the same */
+        w->lied |= w->plc.table != !!(arg & 64) && w->plc.epoch;
+        w->plc.table = arg & 64;
+        break;
     }
 }
 
