@@ -17,8 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define NEWS_RING                                                                                  \
-    512 /* without room the mailbox hands nothing over: items wait there, none is lost */
+#define NEWS_RING  256 /* without room items wait at the mailbox, none is lost */
 #define ORDER_RING 64
 #define HELD_MAX   1024
 
@@ -104,6 +103,32 @@ static void hold_words(void *ctx, uint32_t seq, const uint16_t words[ITEM_WORDS]
     h->n++;
 }
 
+/* The line, going on where the record stands. `held`: room for the words of its last items. */
+static int make_line(struct daemon *d, struct daemon_line *l, struct line_options *o,
+                     struct held_list *held, struct err *e)
+{
+    int rc;
+    if ((rc = feed_stop_wanted(store_db(d->store), l->no, &l->feed_stop, e)) < 0)
+        return rc;
+    l->feed_changed = l->feed_stop; /* told with the first turn */
+    if ((rc = item_line_state(d->store, l->no, &o->state, e)) < 0)
+        return rc;
+    uint32_t from = o->state.seq > HELD_MAX ? o->state.seq - HELD_MAX : 0;
+    if (o->state.epoch && (rc = item_held_words(d->store, l->no, o->state.epoch, from, o->state.seq,
+                                                hold_words, held)) < 0)
+        return err_set(e, rc, "line %s: the words of its last items cannot be read", o->name);
+    if ((rc = planner_build(d, l, &l->plan, e)) < 0)
+        return rc;
+    l->run = l->plan->run;
+    atomic_store(&l->ack.seq, (uint64_t)o->state.epoch << 32 | o->state.seq);
+    atomic_store(&l->ack.out, (uint64_t)o->state.epoch << 32 | o->state.out);
+    o->plan = l->plan;
+    o->held = held->held;
+    o->held_n = held->n;
+    o->session = (uint16_t)(crypto_random_u32() % 0xFFFF + 1);
+    return line_new(o, &l->line, e);
+}
+
 static int setup_line(struct daemon *d, struct daemon_line *l, const struct config_line *cfg,
                       struct err *e)
 {
@@ -125,35 +150,16 @@ static int setup_line(struct daemon *d, struct daemon_line *l, const struct conf
     if (rc < 0)
         return rc;
     o.no = l->no;
-    l->news = ring_new(sizeof(struct news), NEWS_RING);
-    l->orders = ring_new(sizeof(struct order), ORDER_RING);
+    o.news = l->news = ring_new(sizeof(struct news), NEWS_RING);
+    o.orders = l->orders = ring_new(sizeof(struct order), ORDER_RING);
     struct held_list held = {.held = calloc(HELD_MAX, sizeof(*held.held))};
-    l->held = held.held;
     if (!l->news || !l->orders || !held.held)
-        return err_set(e, ERR_NOMEM, "no memory for line %s", cfg->name);
-    if ((rc = feed_stop_wanted(store_db(d->store), l->no, &l->feed_stop, e)) < 0)
-        return rc;
-    l->feed_changed = l->feed_stop; /* told with the first turn */
-    if ((rc = item_line_state(d->store, l->no, &o.state, e)) < 0)
-        return rc;
-    uint32_t from = o.state.seq > HELD_MAX ? o.state.seq - HELD_MAX : 0;
-    if (o.state.epoch && (rc = item_held_words(d->store, l->no, o.state.epoch, from, o.state.seq,
-                                               hold_words, &held)) < 0)
-        return err_set(e, rc, "line %s: the words of its last items cannot be read", cfg->name);
-    if ((rc = planner_build(d, l, &l->plan, e)) < 0)
-        return rc;
-    l->run = l->plan->run;
-    atomic_store(&l->ack.seq, (uint64_t)o.state.epoch << 32 | o.state.seq);
-    atomic_store(&l->ack.out, (uint64_t)o.state.epoch << 32 | o.state.out);
-    o.news = l->news;
-    o.orders = l->orders;
-    o.plan = l->plan;
-    o.held = held.held;
-    o.held_n = held.n;
-    o.session = (uint16_t)(crypto_random_u32() % 0xFFFF + 1);
-    if ((rc = line_new(&o, &l->line, e)) < 0)
-        return rc;
-    rc = add_device(d, &cfg->at, line_device(l->line), e);
+        rc = err_set(e, ERR_NOMEM, "no memory for line %s", cfg->name);
+    else
+        rc = make_line(d, l, &o, &held, e);
+    free(held.held);
+    if (rc == 0)
+        rc = add_device(d, &cfg->at, line_device(l->line), e);
     return rc < 0 ? rc : 0;
 }
 
@@ -299,7 +305,6 @@ void daemon_stop(struct daemon *d)
         line_free(l->line);
         ring_free(l->news);
         ring_free(l->orders);
-        free(l->held);
         for (size_t k = 0; k < sizeof(l->used) / sizeof(l->used[0]); k++)
             free(l->used[k]);
         free(l->plan);

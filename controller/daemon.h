@@ -11,7 +11,7 @@
 #include "traceability/store.h"
 #include <jansson.h>
 
-#define DAEMON_NEWS   4096 /* records drained into one turn */
+#define DAEMON_NEWS   2048 /* records drained into one turn */
 #define DAEMON_ALARMS 64
 #define DAEMON_SINKS  16
 
@@ -29,7 +29,6 @@ struct daemon_line {
     uint32_t box_changed; /* bit k: an empty box stands under outlet k; told after the commit */
     bool broken; /* its news cannot be stored (ERR_EPOCH): no acknowledgement until a person acts */
     uint64_t net_mg; /* items stored since start, for the rollup */
-    struct line_held *held;
 };
 struct daemon_scale {
     const struct config_scale *cfg;

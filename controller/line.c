@@ -8,12 +8,15 @@
  *    first starts again from the second.
  * 3. Main is woken only when no record or slot is waited for: its wake-up must not cost a
  *    deadline.
+ * 4. Fewer than RING_N seqs wait at once. items begins again with each that finds none waiting, so
+ *    that only its first pages are ever touched.
  * way: 7/12 line to ring */
 #include "controller/line.h"
 #include "controller/decide.h"
 #include "controller/histogram.h"
 #include "controller/mailbox.h"
 #include "controller/snapshot.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +29,8 @@ struct line {
     struct mailbox *box;
     const struct plan *plan;
     struct decide_state now, handed; /* invariant 2 */
-    struct item *items;              /* decided, by seq modulo MAILBOX_RING_MAX */
+    struct item *items;              /* decided and not handed over yet; MAILBOX_RING_MAX */
+    uint32_t first, waiting;         /* invariant 4 */
     bool stop_wanted, notify;
     struct histogram slot_us;
     struct mono status_due;
@@ -36,7 +40,7 @@ struct line {
 
 static struct item *row_of(struct line *l, uint32_t seq)
 {
-    return &l->items[seq % MAILBOX_RING_MAX];
+    return &l->items[(seq - l->first) % MAILBOX_RING_MAX];
 }
 
 static size_t room(void *self)
@@ -120,6 +124,8 @@ static uint16_t on_decide(void *self, const struct mailbox_item *it)
     struct line *l = self;
     struct measures m = {0};
     struct decision d;
+    if (l->waiting++ == 0) /* invariant 4 */
+        l->first = it->seq;
     if (it->quality != MAILBOX_UNREADABLE)
         map_item_measures(l->o.map, &it->record, it->header->pulses_per_m, &m);
     fill_row(l, it, &m);
@@ -143,6 +149,8 @@ static void on_item(void *self, uint32_t seq)
 {
     struct line *l = self;
     struct news n = {.kind = NEWS_ITEM, .u.item = *row_of(l, seq)};
+    assert(n.u.item.seq == seq && l->waiting > 0);
+    l->waiting--;
     if (n.u.item.outlet)
         count_row(&l->handed, &n.u.item);
     push(l, &n);
@@ -152,6 +160,7 @@ static void on_thrown(void *self)
 {
     struct line *l = self;
     l->now = l->handed; /* invariant 2 */
+    l->waiting = 0;
 }
 
 static void on_slotted(void *self, uint32_t seq, int64_t ns)
@@ -370,6 +379,8 @@ int line_new(const struct line_options *o, struct line **ret, struct err *e)
     }
     for (size_t i = 0; i < o->held_n; i++)
         mailbox_held(l->box, o->held[i].seq, o->held[i].words);
+    l->o.held = NULL; /* the caller's */
+    l->o.held_n = 0;
     *ret = l;
     return 0;
 }

@@ -22,7 +22,7 @@ struct line_options {
     struct item_line_state state; /* from the record */
     const struct plan *plan;      /* to start with, never NULL */
     uint16_t session;             /* HOST_SESSION, not 0 */
-    /* Committed items' words that the PLC may still hold (rule 3). */
+    /* Committed items' words that the PLC may still hold (rule 3); copied by line_new. */
     size_t held_n;
     const struct line_held {
         uint32_t seq;

@@ -26,23 +26,11 @@ struct mailbox *mailbox_new(const struct mailbox_options *o)
     m->durable.seq_epoch = m->durable.out_epoch = o->state.epoch;
     m->durable.seq = o->state.seq;
     m->durable.out = o->state.out;
-    m->cells = calloc(MAILBOX_RING_MAX, sizeof(*m->cells));
-    m->held = calloc(MAILBOX_RING_MAX, sizeof(*m->held));
-    m->out_bad = calloc(MAILBOX_RING_MAX, sizeof(*m->out_bad));
-    if (!m->cells || !m->held || !m->out_bad) {
-        mailbox_free(m);
-        return NULL;
-    }
     return m;
 }
 
 void mailbox_free(struct mailbox *m)
 {
-    if (!m)
-        return;
-    free(m->cells);
-    free(m->held);
-    free(m->out_bad);
     free(m);
 }
 

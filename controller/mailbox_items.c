@@ -28,7 +28,7 @@ static void keep_committed(struct mailbox *m, const struct held *h)
 
 void items_start(struct mailbox *m, uint32_t handed)
 {
-    memset(m->cells, 0, MAILBOX_RING_MAX * sizeof(*m->cells));
+    memset(m->cells, 0, m->ring_n * sizeof(*m->cells));
     m->handed = m->covered = m->decided = handed;
     m->ack_seq =
         m->durable.seq_epoch == m->epoch && !after(m->durable.seq, handed) ? m->durable.seq : 0;

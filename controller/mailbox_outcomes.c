@@ -17,7 +17,7 @@ void outcomes_start(struct mailbox *m, uint32_t handed)
         m->durable.out_epoch == m->epoch && !after(m->durable.out, handed) ? m->durable.out : 0;
     m->stage_n = m->stage_done = m->out_once_n = 0;
     m->out_retry = (struct mono){0};
-    memset(m->out_bad, 0, MAILBOX_RING_MAX * sizeof(*m->out_bad));
+    memset(m->out_bad, 0, m->ring_n * sizeof(*m->out_bad));
 }
 
 /* Whether this outcome has been unreadable for so long that it is a gap. */

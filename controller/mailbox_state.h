@@ -99,13 +99,8 @@ struct mailbox {
     uint32_t gone_told;
     struct mono gone_at;
     struct mono adopt_retry;
-    bool slot_hold;     /* after a failure: a header first */
-    bool chunk_done;    /* records were read since the last header */
-    struct cell *cells; /* MAILBOX_RING_MAX */
-    struct held {
-        uint32_t seq;
-        uint16_t words[MB_ITEM_WORDS];
-    } * held; /* of the record, before the first attachment; MAILBOX_RING_MAX */
+    bool slot_hold;  /* after a failure: a header first */
+    bool chunk_done; /* records were read since the last header */
     size_t held_n;
 
     /* outcomes */
@@ -117,10 +112,6 @@ struct mailbox {
     uint32_t out_once_at; /* first index of out_once */
     size_t out_once_n;    /* 0: none */
     struct mono out_retry;
-    struct out_bad {
-        uint32_t index;
-        struct mono since;
-    } * out_bad; /* MAILBOX_RING_MAX */
 
     /* host words */
     uint16_t beat;
@@ -142,6 +133,17 @@ struct mailbox {
         uint32_t seq, n;
     } flight; /* of the want given last */
     uint64_t unreadable, adopted_n, late_n;
+
+    /* Last, and only touched as far as needed: ring_n of cells and out_bad, held_n of held. */
+    struct cell cells[MAILBOX_RING_MAX];
+    struct out_bad {
+        uint32_t index;
+        struct mono since;
+    } out_bad[MAILBOX_RING_MAX];
+    struct held {
+        uint32_t seq;
+        uint16_t words[MB_ITEM_WORDS];
+    } held[MAILBOX_RING_MAX]; /* of the record, before the first attachment */
 };
 
 static inline struct cell *cell_of(struct mailbox *m, uint32_t seq)
