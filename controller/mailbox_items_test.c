@@ -295,6 +295,28 @@ static void test_committed_beyond(void **state)
     th_free(t);
 }
 
+/* HEAD_SEQ jumps by a thousand million under one epoch: a gap, and the bus thread goes on at once. */
+static void test_head_jumps(void **state)
+{
+    (void)state;
+    struct th *t = th_running(16);
+    struct mb_header h = tp_header(&t->plc);
+    struct want w = {0};
+    struct reply r = {.sent = t->now, .got = t->now, .n = MB_HDR_WORDS};
+    struct mono wake;
+    h.head_seq += 1000000000;
+    h.oldest_seq = h.head_seq - 9;
+    mb_header_encode(&h, true, r.words);
+    while (!mailbox_want(t->m, t->now, &w, &wake) || w.tag != 1) /* a header */
+        t->now = mono_add_ms(t->now, 1);
+    clock_t began = clock();
+    mailbox_reply(t->m, &w, &r, t->now);
+    assert_true(mailbox_want(t->m, t->now, &w, &wake));
+    assert_true(clock() - began < CLOCKS_PER_SEC / 20);
+    assert_int_equal(th_view(t).handed, h.oldest_seq - 1);
+    th_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_slot_not_confirmed),
         cmocka_unit_test(test_headers_between_chunks),
         cmocka_unit_test(test_committed_beyond),
+        cmocka_unit_test(test_head_jumps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,9 @@ void slots_need(struct mailbox *m, struct cell *c)
 static uint32_t pick(struct mailbox *m)
 {
     uint32_t n = 0, most = m->o.link.max_write / MB_SLOT_WORDS;
+    uint32_t first = m->decided - m->hdr.slot_m + 1; /* older places belong to later items */
+    if (after(first, m->slot_from))
+        m->slot_from = first;
     while (!after(m->slot_from, m->decided) && !needed(m, m->slot_from))
         m->slot_from++;
     if (most > to_ring_end(m, m->slot_from))
