@@ -262,3 +262,15 @@ void tell_alarm(struct mailbox *m, enum news_kind kind, const char *code, const 
                 .kind = kind,
                 .u.alarm = {.code = code, .text = text, .epoch = m->hdr.epoch, .seq = seq}});
 }
+
+void tell_small(struct mailbox *m, uint32_t ring_n)
+{
+    tell(m,
+         &(struct news){
+             .kind = NEWS_QUARANTINE,
+             .u.alarm = {.code = "ring-too-small",
+                         .text = "enlarge the ring at the PLC and clear its mailbox (EPOCH 0), or "
+                                 "give the line a map for smaller rings",
+                         .have = ring_n,
+                         .need = m->o.map.min_ring}});
+}

@@ -36,18 +36,12 @@ static enum event event_of_record(const struct mailbox *m, const struct mb_heade
     return EV_OURS;
 }
 
-/* SEQ never wraps (rule 1), and the record counts on it: OLDEST_SEQ is 1 … HEAD_SEQ + 1. */
-static bool in_order(const struct mb_header *h)
-{
-    return h->oldest_seq >= 1 && h->oldest_seq - 1 <= h->head_seq;
-}
-
 enum event epoch_event(const struct mailbox *m, const struct mb_header *h)
 {
+    if (h->ring_n < m->o.map.min_ring)
+        return EV_SMALL;
     if (h->epoch == 0)
         return EV_ZERO;
-    if (!in_order(h))
-        return EV_CONFLICT;
     if (m->epoch && h->epoch == m->epoch)
         return event_attached(m, h);
     if (h->epoch == m->rec.epoch)
@@ -66,7 +60,7 @@ bool epoch_steady(const struct mailbox *m, enum event ev, const struct mb_header
     case CHECKING:
     case ADOPTING:
     case RUNNING: return ev == EV_SAME;
-    case QUARANTINE: return ev != EV_ZERO;
+    case QUARANTINE: return ev != EV_ZERO && (ev != EV_SMALL || m->small);
     case PHASES: break;
     }
     return false;
@@ -125,6 +119,7 @@ static void lose_epoch(struct mailbox *m, const struct mb_header *h, struct mono
 
 static void release(struct mailbox *m, const struct mb_header *h, struct mono now)
 {
+    m->small = false;
     tell_alarm(m, NEWS_QUARANTINE_OVER, "quarantine", "The mailbox was cleared at the PLC", 0);
     unassign(m, h, now);
 }
@@ -215,14 +210,31 @@ static void lose_and_take(struct mailbox *m, const struct mb_header *h, struct m
     take_ours(m, h, now);
 }
 
-static void quarantine(struct mailbox *m, const char *code, const char *text, uint32_t seq)
+static void set_aside(struct mailbox *m)
 {
     if (m->epoch)
         leave(m, "quarantine");
     m->phase = QUARANTINE;
     m->proposal = 0;
     m->host_dirty = true;
+}
+
+static void quarantine(struct mailbox *m, const char *code, const char *text, uint32_t seq)
+{
+    set_aside(m);
     tell_alarm(m, NEWS_QUARANTINE, code, text, seq);
+}
+
+/* Known from the header alone, so also where EPOCH is 0; told once, and again behind another
+ * quarantine. */
+static void too_small(struct mailbox *m, const struct mb_header *h, struct mono now)
+{
+    (void)now;
+    if (m->phase == QUARANTINE && m->small)
+        return;
+    set_aside(m);
+    m->small = true;
+    tell_small(m, h->ring_n);
 }
 
 static void conflict(struct mailbox *m, const struct mb_header *h, struct mono now)
@@ -298,21 +310,21 @@ static void differs(struct mailbox *m, const struct mb_header *h, struct mono no
 /* No holes. Headers first, then orders, then what reading brought. */
 /* clang-format off */
 static action *const table[PHASES][EVENTS] = {
-    /*               ZERO        SAME     REBOOT   OURS          UNKNOWN       CONFLICT
+    /*               ZERO        SAME     REBOOT   OURS          UNKNOWN       CONFLICT  SMALL
      *               PROPOSE        OPEN          CHECKED  ADOPTED  DIFFERS */
-    [BLIND] =      {unassign,   never,   never,   take_ours,    ask_to_open,  conflict,
+    [BLIND] =      {unassign,   never,   never,   take_ours,    ask_to_open,  conflict, too_small,
                     nothing,       nothing,      never,   never,   never},
-    [UNASSIGNED] = {unassign,   never,   never,   take_ours,    ask_to_open,  conflict,
+    [UNASSIGNED] = {unassign,   never,   never,   take_ours,    ask_to_open,  conflict, too_small,
                     take_proposal, nothing,      never,   never,   never},
-    [OPENING] =    {unassign,   never,   never,   take_ours,    ask_to_open,  conflict,
+    [OPENING] =    {unassign,   never,   never,   take_ours,    ask_to_open,  conflict, too_small,
                     nothing,       open_unknown, never,   never,   never},
-    [CHECKING] =   {lose_epoch, nothing, recheck, lose_and_take, lose_and_ask, conflict,
+    [CHECKING] =   {lose_epoch, nothing, recheck, lose_and_take, lose_and_ask, conflict, too_small,
                     nothing,       nothing,      checked, never,   differs},
-    [ADOPTING] =   {lose_epoch, nothing, recheck, lose_and_take, lose_and_ask, conflict,
+    [ADOPTING] =   {lose_epoch, nothing, recheck, lose_and_take, lose_and_ask, conflict, too_small,
                     nothing,       nothing,      never,   adopted, differs},
-    [RUNNING] =    {lose_epoch, nothing, recheck, lose_and_take, lose_and_ask, conflict,
+    [RUNNING] =    {lose_epoch, nothing, recheck, lose_and_take, lose_and_ask, conflict, too_small,
                     nothing,       nothing,      never,   never,   differs},
-    [QUARANTINE] = {release,    nothing, nothing, nothing,      nothing,      nothing,
+    [QUARANTINE] = {release,    nothing, nothing, nothing,      nothing,      nothing,  too_small,
                     nothing,       nothing,      never,   never,   never},
 };
 /* clang-format on */

@@ -19,6 +19,7 @@ enum event {
     EV_OURS,     /* header: the newest epoch of the record, not attached */
     EV_UNKNOWN,  /* header: any other epoch */
     EV_CONFLICT, /* header: behind what is committed or seen, or another layout */
+    EV_SMALL,    /* header: RING_N below what the map is meant for */
     EV_PROPOSE,  /* order: an epoch is committed */
     EV_OPEN,     /* order: the unknown epoch is opened */
     EV_CHECKED,  /* every held record is as committed */
@@ -92,6 +93,7 @@ struct mailbox {
     uint32_t proposal, told_epoch, told_oldest, told_out, told_nonce;
     bool successor; /* after a reboot: the next record must be the successor */
     bool adopt;     /* slots of an earlier life may stand */
+    bool small;     /* in quarantine, because the ring is too small for the map */
 
     /* items: seq in (handed, covered] wait in cells, seq in [oldest, handed] may be compared */
     uint32_t handed, covered, decided, slot_from, adopt_next, adopt_last;
@@ -211,3 +213,4 @@ void tell_gap(struct mailbox *m, enum gap_kind kind, uint32_t from, uint32_t to,
 void tell_epoch(struct mailbox *m, enum news_kind kind, const struct mb_header *h);
 void tell_alarm(struct mailbox *m, enum news_kind kind, const char *code, const char *text,
                 uint32_t seq);
+void tell_small(struct mailbox *m, uint32_t ring_n);

@@ -37,6 +37,7 @@ struct news {
             const char *code; /* "foreign-host", "unreadable-item", "epoch-conflict" … */
             const char *text; /* constant */
             uint32_t epoch, seq;
+            uint32_t have, need; /* of "ring-too-small": RING_N and the map's min_ring; else 0 */
         } alarm;
     } u;
 };

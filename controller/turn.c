@@ -15,6 +15,7 @@
 #include "controller/verbs.h"
 #include "traceability/line.h"
 #include "traceability/run.h"
+#include <stdio.h>
 #include <string.h>
 
 #define BLOCKS_PERIOD_MS 1000
@@ -34,11 +35,20 @@ static void drain(struct daemon *d)
 static int line_alarm(struct daemon *d, const struct daemon_line *l, const struct news *n,
                       struct err *e)
 {
-    bool over = n->kind == NEWS_QUARANTINE_OVER;
-    daemon_alarm(d, over ? "quarantine" : n->u.alarm.code, l->cfg->name, n->u.alarm.text, !over);
-    return n->kind == NEWS_QUARANTINE ? line_quarantine(d->store, l->no, n->u.alarm.epoch,
-                                                        n->u.alarm.seq, n->u.alarm.code, e)
-                                      : 0;
+    const char *name = l->cfg->name, *code = n->u.alarm.code;
+    char text[sizeof(d->alarms[0].text)];
+    if (n->kind == NEWS_QUARANTINE_OVER) {
+        daemon_alarm(d, "quarantine", name, "", false);
+        daemon_alarm(d, "ring-too-small", name, "", false);
+        return 0;
+    }
+    snprintf(text, sizeof(text), "%s", n->u.alarm.text);
+    if (n->u.alarm.need)
+        snprintf(text, sizeof(text), "RING_N is %u, the least for map %s %u: %s", n->u.alarm.have,
+                 map_id(l->cfg->map), n->u.alarm.need, n->u.alarm.text);
+    bool aside = n->kind == NEWS_QUARANTINE;
+    daemon_alarm(d, aside && !n->u.alarm.need ? "quarantine" : code, name, text, true);
+    return aside ? line_quarantine(d->store, l->no, n->u.alarm.epoch, n->u.alarm.seq, code, e) : 0;
 }
 
 static int apply_news(struct daemon *d, const struct news *n, struct err *e)
@@ -57,7 +67,7 @@ static int apply_news(struct daemon *d, const struct news *n, struct err *e)
     case NEWS_EPOCH_UNKNOWN:
         return epoch_unknown(d->store, l->no, n->u.epoch.epoch, n->u.epoch.oldest, n->u.epoch.nonce,
                              e);
-    case NEWS_HELD_GONE: return 0;
+    case NEWS_HELD_GONE:
     case NEWS_PLAN_EFFECTIVE: return 0;
     case NEWS_QUARANTINE:
     case NEWS_QUARANTINE_OVER:

@@ -186,6 +186,29 @@ def test_wrong_machine(shed_of):
     s.stop()
 
 
+def test_ring_too_small(shed_of):
+    """A PLC with a smaller ring than its map asks for: the line does not run, and says why once."""
+    s = shed_of()
+    text = (ROOT / "plc-maps/mailbox-v1.yaml").read_text()
+    for old, new in (("min_ring: 16", "min_ring: 128"), ("host: 416", "host: 3104")):
+        assert old in text
+        text = text.replace(old, new)
+    folder = s.path("maps")
+    folder.mkdir()
+    (folder / "mailbox-v1.yaml").write_text(text)
+    s.start_sim([sorter("s1", ring=64)])
+    s.write_config(lines=[s.line_config("s1")], scales=[], stations=[], maps=str(folder))
+    p = s.start_daemon()
+    alarm = wait_for("an alarm", lambda: next((a for a in s.status()["alarms"] if a["line"] == "s1"), None), 8)
+    assert alarm["code"] == "ring-too-small" and "64" in alarm["text"] and "128" in alarm["text"], alarm
+    time.sleep(2.5)
+    line = s.line()
+    assert line["quarantined"] and line["epoch"] == 0 and s.sim().do("s1", "stat")["epoch"] == 0
+    assert [a["code"] for a in s.status()["alarms"]] == ["ring-too-small"]
+    assert p.tail(100).count("ring-too-small s1") == 1
+    s.stop()
+
+
 # ---- two of a kind
 
 def test_two_daemons(shed_of):
