@@ -36,12 +36,20 @@ static enum event event_of_record(const struct mailbox *m, const struct mb_heade
     return EV_OURS;
 }
 
+/* SEQ never wraps (rule 1), and the record counts on it: OLDEST_SEQ is 1 … HEAD_SEQ + 1. */
+static bool in_order(const struct mb_header *h)
+{
+    return h->oldest_seq >= 1 && h->oldest_seq - 1 <= h->head_seq;
+}
+
 enum event epoch_event(const struct mailbox *m, const struct mb_header *h)
 {
     if (h->ring_n < m->o.map.min_ring)
         return EV_SMALL;
     if (h->epoch == 0)
         return EV_ZERO;
+    if (!in_order(h))
+        return EV_CONFLICT;
     if (m->epoch && h->epoch == m->epoch)
         return event_attached(m, h);
     if (h->epoch == m->rec.epoch)

@@ -177,6 +177,23 @@ static void test_head_below_committed(void **state)
     check_quarantine(t, "epoch-conflict");
 }
 
+/* 1: a window over the wrap of SEQ can be neither stored nor acknowledged. */
+static void test_oldest_beyond_head(void **state)
+{
+    (void)state;
+    static const uint32_t oldest[] = {0, 0xFFFFFFF7}; /* with HEAD_SEQ 2, within RING_N */
+    for (int i = 0; i < 2; i++) {
+        struct th *t = th_running(16);
+        th_post(t, 2);
+        th_run_ms(t, 100, true);
+        t->frozen = true;
+        t->plc.oldest = oldest[i];
+        th_run_ms(t, 100, true);
+        t->frozen = false;
+        check_quarantine(t, "epoch-conflict");
+    }
+}
+
 /* 3: a new start under the same epoch whose HEAD_SEQ is lower than seen, committed or not. */
 static void test_reboot_with_lower_head(void **state)
 {
@@ -384,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_not_the_successor),
         cmocka_unit_test(test_retentive_reboot),
         cmocka_unit_test(test_batch_thrown),
+        cmocka_unit_test(test_oldest_beyond_head),
         cmocka_unit_test(test_one_odd_header),
         cmocka_unit_test(test_order_for_another_nonce),
         cmocka_unit_test(test_successor_once),
