@@ -122,6 +122,7 @@ check: packages-check ## build, lint-fast, unit tests of every folder, then pyte
 	@$(MAKE) --no-print-directory -s lint-fast
 	@$(MAKE) --no-print-directory -s -j2 all mo tests
 	@$(MAKE) --no-print-directory -s test-unit
+	@$(MAKE) --no-print-directory -s -j2 fuzz-seeds
 	@$(MAKE) --no-print-directory -s check-small
 	@$(MAKE) --no-print-directory -s test-py
 
