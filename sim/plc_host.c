@@ -146,6 +146,7 @@ static void watch(struct plc *p, const struct mb_host *h, struct mono now)
     bool ok = h->session && p->host.changed && mono_since_ms(now, p->host.at) <= 1000;
     if (ok != p->host.ok) {
         p->host.ok = ok;
+        p->host.since = now;
         plc_say(p, (struct plc_event){.kind = PLC_HOST_OK, .on = ok, .at = now});
     }
 }
@@ -210,8 +211,8 @@ static void obey_epoch(struct plc *p, const struct mb_host *h, struct mono now)
 static void judge_new_epoch(struct plc *p, const struct mb_host *h, struct mono now)
 {
     if (p->adopt_nagged || !p->k.epoch || !p->host.ok || h->new_epoch != p->k.epoch ||
-        mono_since_ms(now, p->adopted) < 2000)
-        return;
+        mono_since_ms(now, p->adopted) < 2000 || mono_since_ms(now, p->host.since) < 2000)
+        return; /* a host that comes back needs a cycle, and its write may be seen half done */
     p->adopt_nagged = true;
     plc_violation(p, 1, 0, "NEW_EPOCH not cleared", now);
 }

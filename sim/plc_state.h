@@ -77,7 +77,7 @@ struct plc {
     struct {
         bool ok, changed;
         uint16_t seen;
-        struct mono at;
+        struct mono at, since; /* of the last change; ok or not since then */
         uint16_t echo;
     } host;
     struct {

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POST = 256, GOT_MAX = 1 << 16 };
+enum { POST = 256, GOT_MAX = 1 << 16, PATIENCE_MS = 2000 };
 
 /* ---- broker and network: letters with a time of arrival, in order on each connection ---- */
 
@@ -395,6 +395,8 @@ struct mono buyer_due(void)
     struct mono due = mono_min(start_due, program_due);
     if (away)
         due = mono_min(due, buyer_back);
+    else if (buyer.head > buyer.last)
+        due = mono_min(due, mono_add_ms(buyer.asked, PATIENCE_MS));
     for (size_t i = 0; i < letters; i++)
         due = mono_min(due, post[i].due);
     return due;
@@ -417,6 +419,9 @@ void buyer_run(void)
             i++;
     if (away && mono_reached(w.now, buyer_back))
         buyer_connects();
+    if (!away && buyer.head > buyer.last &&
+        mono_reached(w.now, mono_add_ms(buyer.asked, PATIENCE_MS)))
+        ask_again();
     if (wake && publisher)
         program_due = w.now;
     wake = false;
