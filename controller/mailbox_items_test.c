@@ -295,7 +295,7 @@ static void test_committed_beyond(void **state)
     th_free(t);
 }
 
-/* HEAD_SEQ jumps by a thousand million under one epoch: a gap, and the bus thread goes on at once. */
+/* HEAD_SEQ jumps by a thousand million under one epoch: a gap, and the bus thread goes on. */
 static void test_head_jumps(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
-/* A sorting line (mailbox machine and decide) against a PLC that does whatever the input says: items,
- * outcomes, reboots, torn and lying words, exceptions, timeouts, old answers, a host that is killed, a
- * main thread that is slow. The PLC underneath is the unit tests' honest one (testplc.h).
+/* A sorting line (mailbox machine and decide) against a PLC that does whatever the input says:
+ * items, outcomes, reboots, torn and lying words, exceptions, timeouts, old answers, a host that is
+ * killed, a main thread that is slow. The PLC underneath is the unit tests' honest one (testplc.h).
  *
  * Claims, for any PLC:
  *  1. what is handed over is in order, once, without a hole: as item_append and gap_append demand;
@@ -8,7 +8,8 @@
  *  3. a write that goes out covers host words or whole slots of the window, nothing else, and while
  *     nothing lied a slot of one item never holds two outlets;
  *  4. a want keeps within the map's limits, and asking twice brings the same.
- * While nothing lied: items are word for word the PLC's, and the PLC finds no fault with the host. */
+ * While nothing lied: items are word for word the PLC's, and the PLC finds no fault with the host.
+ */
 #include "controller/line.h"
 #include "controller/testplc.h"
 #include "base/confdoc.h"
@@ -61,7 +62,8 @@ static struct tp_item *items; /* one for all runs: it is large */
 
 /* The shipped map with one line changed; of its vectors only the one without check words fits. */
 static const char vector[] =
-    "\nvectors:\n  - name: one cycle over TCP\n    origin: constructed\n    plan: {baud: 0, poll_us: 80000, "
+    "\nvectors:\n  - name: one cycle over TCP\n    origin: constructed\n    plan: {baud: 0, "
+    "poll_us: 80000, "
     "longest_us: 20000, dead_us: 200000, host: 416, records: 7, slots: 30}\n";
 
 static struct map *load(const char *from, const char *to)
@@ -226,7 +228,8 @@ static void set_free(const struct news *n)
     if (n->kind == NEWS_EPOCH_WANTED)
         order((struct order){.kind = ORDER_EPOCH, .epoch = k->epoch, .nonce = k->nonce});
     if (n->kind == NEWS_EPOCH_UNKNOWN && k->epoch == n->u.epoch.epoch)
-        order((struct order){.kind = ORDER_EPOCH_OPEN, .epoch = k->epoch, .seq = k->seq, .out = k->out});
+        order((struct order){
+            .kind = ORDER_EPOCH_OPEN, .epoch = k->epoch, .seq = k->seq, .out = k->out});
 }
 
 /* One turn of main: everything stored, then acknowledged and ordered. */
@@ -257,9 +260,13 @@ static void boot(void)
     const struct known *k = newest();
     w->o.state = (struct item_line_state){0};
     if (k)
-        w->o.state = (struct item_line_state){.epoch = k->epoch, .epoch_nonce = k->nonce,
-                                              .epoch_seen = k->shown, .seq = k->seq, .out = k->out,
-                                              .boot_nonce = k->nonce, .head_seen = k->seq};
+        w->o.state = (struct item_line_state){.epoch = k->epoch,
+                                              .epoch_nonce = k->nonce,
+                                              .epoch_seen = k->shown,
+                                              .seq = k->seq,
+                                              .out = k->out,
+                                              .boot_nonce = k->nonce,
+                                              .head_seen = k->seq};
     w->o.session++;
     w->o.session |= 1;
     w->o.held = w->given;
@@ -300,7 +307,8 @@ static void check_slots(const struct want *q)
             uint16_t outlet;
             if (!mb_slot_valid(q->words + i, k->epoch, seq, &outlet))
                 continue;
-            if (w->slot[seq % SLOTS].epoch == k->epoch && w->slot[seq % SLOTS].seq == seq && !w->lied)
+            if (w->slot[seq % SLOTS].epoch == k->epoch && w->slot[seq % SLOTS].seq == seq &&
+                !w->lied)
                 assert(w->slot[seq % SLOTS].outlet == outlet);
             w->slot[seq % SLOTS].epoch = k->epoch;
             w->slot[seq % SLOTS].seq = seq;
@@ -319,7 +327,8 @@ static void check_host(const struct want *q)
     if (h.ack_epoch == 0)
         return;
     const struct known *k = find(h.ack_epoch);
-    assert(k && (int32_t)(k->seq - h.ack_seq) >= 0 && (int32_t)(k->out - h.ack_out) >= 0); /* claim 2 */
+    assert(k && (int32_t)(k->seq - h.ack_seq) >= 0 &&
+           (int32_t)(k->out - h.ack_out) >= 0); /* claim 2 */
     assert(h.new_epoch == 0);
 }
 
@@ -363,9 +372,7 @@ static void answer(const struct want *q, struct reply *r, uint8_t op, uint8_t ar
         r->rc = ERR_EXCEPTION;
         r->exception = (uint8_t)(1 + arg % 6);
         return;
-    case 2: /* lost on the way there */
-        r->rc = codes[arg % 5];
-        return;
+    case 2: /* lost on the way there */ r->rc = codes[arg % 5]; return;
     case 3: /* lost on the way back */
         tp_do(&w->plc, q, r);
         r->rc = codes[arg % 5];
@@ -526,8 +533,11 @@ static void act(struct feeder *f)
         break;
     case 15: /* an order that was given already */
         if (newest())
-            order((struct order){.kind = arg & 1 ? ORDER_EPOCH : ORDER_EPOCH_OPEN, .epoch = newest()->epoch,
-                                 .nonce = newest()->nonce, .seq = newest()->seq, .out = newest()->out});
+            order((struct order){.kind = arg & 1 ? ORDER_EPOCH : ORDER_EPOCH_OPEN,
+                                 .epoch = newest()->epoch,
+                                 .nonce = newest()->nonce,
+                                 .seq = newest()->seq,
+                                 .out = newest()->out});
         break;
     }
 }
@@ -546,17 +556,27 @@ static void start(struct feeder *f)
     w->news = ring_new(sizeof(struct news), NEWS_RING);
     w->orders = ring_new(sizeof(struct order), 64);
     for (int i = 0; i < 2; i++) {
-        w->plan[i] = (struct plan){.run = (uint32_t)i, .rule = (uint32_t)i, .outlet_bad = 4, .outlet_none = 5};
+        w->plan[i] = (struct plan){
+            .run = (uint32_t)i, .rule = (uint32_t)i, .outlet_bad = 4, .outlet_none = 5};
         w->plan[i].rules = i ? crop_ruleset(crop, "lu") : NULL;
         for (int g = 1; g <= CROP_GRADES_MAX; g++)
             w->plan[i].choices[g][0] = (uint8_t)(g < 4 ? g : 4);
         w->plan[i].held = i && kind & 64;
         w->plan[i].capacity_mg[2] = 5000;
     }
-    w->o = (struct line_options){.no = 7, .name = "north", .unit = 1, .base = TP_B, .map = maps[kind % 3],
-                                 .host = (uint16_t)(kind & 16 ? w->plc.host : 0), .news = w->news,
-                                 .orders = w->orders, .news_fd = -1, .ack = &w->ack, .serial = kind & 32,
-                                 .plan = &w->plan[kind >> 7], .session = 0x1001};
+    w->o = (struct line_options){.no = 7,
+                                 .name = "north",
+                                 .unit = 1,
+                                 .base = TP_B,
+                                 .map = maps[kind % 3],
+                                 .host = (uint16_t)(kind & 16 ? w->plc.host : 0),
+                                 .news = w->news,
+                                 .orders = w->orders,
+                                 .news_fd = -1,
+                                 .ack = &w->ack,
+                                 .serial = kind & 32,
+                                 .plan = &w->plan[kind >> 7],
+                                 .session = 0x1001};
     boot();
 }
 
