@@ -69,6 +69,8 @@ class Mailbox(Rings):
         self.conduct.on_read(addr - self.lay.base_b, count)
         if self.rng.random() < self.opt.tear:
             self._tear(addr - self.lay.base_b, words, now)
+        if addr == self.lay.base_b and count >= HEADER_WORDS:
+            self.old_header = None      # whoever has seen the new header, even torn, never sees the old one again
         return words
 
     def may_read(self, addr, count):
