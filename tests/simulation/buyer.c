@@ -337,8 +337,9 @@ static void arrive(size_t i)
     case TO_BUYER: at_the_buyer(&l); break;
     case ASK: ask_publisher(&l); break;
     case EVENT:
-        if (l.ev.kind == CLIENT_CONNECTED)
-            up = true;
+        up |= l.ev.kind == CLIENT_CONNECTED;
+        if (l.ev.kind == CLIENT_CONNECTED || l.ev.kind == CLIENT_REFUSED)
+            the_client.connecting = false;
         tell(l.ev.kind, l.ev.code, l.ev.context);
         break;
     }
@@ -457,8 +458,9 @@ void buyer_fault(void)
         /* fall through */
     case 1:
         if (up || the_client.connecting) {
+            enum client_event_kind kind = up ? CLIENT_LOST : CLIENT_REFUSED;
             cut();
-            tell(CLIENT_LOST, 0, 0);
+            tell(kind, -1, 0);
         }
         break;
     case 2:
