@@ -63,7 +63,8 @@ class Fuzz:
 
     def run(self):
         self.prepare()
-        env = dict(os.environ, ASAN_OPTIONS="detect_odr_violation=0:allocator_may_return_null=1:handle_abort=1",
+        env = dict(os.environ, ASAN_OPTIONS="detect_odr_violation=0:allocator_may_return_null=1:handle_abort=1:"
+                   "quarantine_size_mb=32:malloc_context_size=6",
                    UBSAN_OPTIONS="print_stacktrace=1")
         log = self.build / (self.name + ".log")
         with open(log, "wb") as out:
