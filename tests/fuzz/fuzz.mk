@@ -67,4 +67,4 @@ fuzz-programs: $(FUZZ_PROGS)
 fuzz-seeds: $(FUZZ_PROGS) ## kept seeds and former crashes once through every fuzz target
 	@set -e; $(foreach t,$(FUZZ_TARGETS),$(fuzz_dir)/$(t) $(fuzz_seeds_$(t));)
 
--include $(DEPS_FUZZ)
+-include $(DEPS_FUZZ) $(fuzz_dir)/fuzz.d $(fuzz_dir)/replay.d
