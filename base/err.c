@@ -3,6 +3,7 @@
  * the end is kept, because the end is what tells one file from another. */
 #include "base/err.h"
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +37,33 @@ static void trim_tail(char *s, size_t size)
         s[at - 1] = '\0';
 }
 
+/* How many bytes the character at s has; 0: it is none, or one that moves the cursor. */
+static size_t character(const unsigned char *s)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* shorter forms are overlong */
+    size_t n = *s < 0x80 ? 1 : *s < 0xc0 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf8 ? 4 : 0;
+    if (n <= 1)
+        return n && *s >= 0x20 && *s != 0x7f;
+    uint32_t c = *s & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (s[i] & 0x3fu);
+    }
+    return c >= least[n] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? n : 0;
+}
+
+/* A library's message may quote a damaged file; ours goes into JSON and onto terminals. */
+static void clean(char *s)
+{
+    while (*s) {
+        size_t n = character((const unsigned char *)s);
+        if (n == 0)
+            *s = '?';
+        s += n ? n : 1;
+    }
+}
+
 static void put_file(char *to, size_t size, const char *file)
 {
     size_t n = strlen(file);
@@ -54,7 +82,9 @@ static void put(struct err *e, int code, const char *file, int line, const char 
     char text[sizeof e->text];
     vsnprintf(text, sizeof text, fmt, ap); /* first: an argument may point into the slot */
     trim_tail(text, sizeof text);
+    clean(text);
     put_file(e->file, sizeof e->file, file);
+    clean(e->file);
     memcpy(e->text, text, sizeof text);
     e->code = code;
     e->line = line;
@@ -96,6 +126,7 @@ int err_prefix(struct err *e, const char *fmt, ...)
     memcpy(e->text, prefix, n);
     snprintf(e->text + n, sizeof e->text - n, ": %s", old);
     trim_tail(e->text, sizeof e->text);
+    clean(e->text);
     return e->code;
 }
 

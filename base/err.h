@@ -24,7 +24,7 @@ struct err {
 };
 
 /* Fill the slot (NULL is allowed: nothing is written) and return code. Texts are cut, never
- * overrun. */
+ * overrun; what is no UTF-8 or would move a cursor becomes "?". */
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int err_at(struct err *e, int code, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -118,6 +119,32 @@ static void an_argument_may_point_into_the_slot(void **state)
     assert_string_equal(e.file, "f");
 }
 
+/* Messages of libraries quote what they found: a damaged file, somebody's bytes. */
+static void a_text_is_one_line_of_utf8_whatever_it_quotes(void **state)
+{
+    (void)state;
+    static const char *const quoted[][2] = {
+        {"UNI\xd6UE", "UNI?UE"},
+        {"a\nb\x1b[2J\x7f", "a?b?[2J?"},
+        {"\xc0\xaf \xe0\x80\xaf", "?? ???"}, /* overlong */
+        {"\xed\xa0\x80", "???"},             /* half of a pair */
+        {"\xf4\x90\x80\x80", "????"},        /* beyond the last character */
+        {"\xe5\x85\x9a \xf0\x9f\x8c\xb1\xe5\x85", "\xe5\x85\x9a \xf0\x9f\x8c\xb1??"},
+    };
+    for (size_t i = 0; i < sizeof quoted / sizeof *quoted; i++) {
+        struct err e = {0};
+        char want[64];
+        err_set(&e, ERR_DB, "%s.", quoted[i][0]);
+        snprintf(want, sizeof want, "%s.", quoted[i][1]);
+        assert_string_equal(e.text, want);
+        err_at(&e, ERR_PARSE, quoted[i][0], 1, "x");
+        assert_string_equal(e.file, quoted[i][1]);
+        err_prefix(&e, "%s", quoted[i][0]);
+        snprintf(want, sizeof want, "%s: x", quoted[i][1]);
+        assert_string_equal(e.text, want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +157,7 @@ int main(void)
         cmocka_unit_test(of_a_long_file_name_the_end_is_kept),
         cmocka_unit_test(a_prefix_goes_before_the_text_and_keeps_the_place),
         cmocka_unit_test(an_argument_may_point_into_the_slot),
+        cmocka_unit_test(a_text_is_one_line_of_utf8_whatever_it_quotes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
