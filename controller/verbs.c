@@ -176,7 +176,8 @@ static json_t *weighing_args(struct request *r, const struct daemon_station *s,
     json_object_set_new(args, "net_mg", json_integer(v->net_mg));
     json_object_set_new(args, "tare_kind", json_string(v->net_mode ? "weighed" : "none"));
     json_object_set_new(args, "alibi", json_string(v->alibi ? alibi : ""));
-    json_object_set_new(args, "raw", json_string(hex_text(bytes, v->raw_n * 2, raw, sizeof(raw))));
+    json_object_set_new(args, "raw",
+                        json_string(hex_text(bytes, (size_t)v->raw_n * 2, raw, sizeof(raw))));
     return args;
 }
 
@@ -184,9 +185,7 @@ static int accept_fields(struct daemon *d, struct request *r, struct daemon_stat
                          int64_t *placement, int64_t *shown, struct err *e)
 {
     const char *name;
-    int rc = needs_request_id(r, e);
-    if (rc == 0)
-        rc = json_get_text(r->args, "station", 24, &name, e);
+    int rc = json_get_text(r->args, "station", 24, &name, e);
     if (rc == 0 && !(*ret_s = daemon_station_named(d, name)))
         rc = err_set(e, ERR_NOT_FOUND, "no station \"%s\"", name);
     if (rc == 0)
@@ -203,7 +202,7 @@ static int do_accept(struct daemon *d, struct request *r, json_t **ret, struct e
     struct scale_view v;
     int64_t placement, shown;
     bool known = false;
-    int rc = accept_fields(d, r, &s, &placement, &shown, e);
+    int rc = needs_request_id(r, e);
     if (rc < 0)
         return rc;
     /* A repeat of an answered request gets the first answer, although its placement is used up;
@@ -211,6 +210,8 @@ static int do_accept(struct daemon *d, struct request *r, json_t **ret, struct e
      * is steady. */
     rc = command_answered(d->store, r->request_id, "weighing.record", &known, ret, e);
     if (rc < 0 || known)
+        return rc;
+    if ((rc = accept_fields(d, r, &s, &placement, &shown, e)) < 0)
         return rc;
     if ((rc = station_accept(s->station, &s->facts, (uint32_t)placement, shown, mono_now(), &v,
                              e)) < 0)
@@ -242,7 +243,7 @@ static int do_run_start(struct daemon *d, struct request *r, json_t **ret, struc
         rc = json_get_text(r->args, "line", 24, &line, e);
     if (rc == 0)
         rc = json_get_text(r->args, "ruleset", 32, &rules, e);
-    if (rc < 0)
+    if (rc)
         return rc;
     struct daemon_line *l = daemon_line_named(d, line);
     const struct ruleset *set = l ? crop_ruleset(l->cfg->crop, rules) : NULL;

@@ -203,6 +203,8 @@ def test_committed_before_answered(checked):
     again = hands.call("station.accept", rid, station="st1", placement=v["placement"], shown_mg=v["net_mg"],
                        purpose="intake", lot=hands.lot)
     assert again["weighing"] == r["weighing"]                        # the first answer, once more
+    empty = hands.call("station.accept", rid, station="st1", placement=0, shown_mg=0, purpose="intake", lot=hands.lot)
+    assert empty["weighing"] == r["weighing"]                        # also from a page that shows no placement any more
     hands.unload()
     later = hands.ready(6000000)
     assert later["placement"] > v["placement"]
