@@ -264,7 +264,14 @@ int daemon_setup(struct daemon *d, struct config *c, struct err *e)
     if (d->news_fd < 0 || !d->news)
         return err_set(e, ERR_NOMEM, "no memory or descriptors to start");
     d->head = store_head(d->store);
-    return setup_parts(d, e);
+    rc = setup_parts(d, e);
+    if (rc == 0)
+        return 0;
+    store_rollback(d->store); /* who refuses to start writes nothing */
+    d->failed = true;
+    if (rc == ERR_DB || rc == ERR_IO || rc == ERR_DISK_FULL)
+        err_prefix(e, "%s", c->store);
+    return rc;
 }
 
 int daemon_start(struct daemon *d, struct err *e)
