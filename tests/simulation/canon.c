@@ -17,6 +17,13 @@ enum {
     ITEMS = 10 /* a turn */
 };
 
+void canon_room(struct tmp *t)
+{
+    strcpy(t->dir, access("/dev/shm", W_OK) ? "/tmp/lotline-canon-XXXXXX"
+                                            : "/dev/shm/lotline-canon-XXXXXX");
+    assert(mkdtemp(t->dir));
+}
+
 void canon_start(struct canon *c)
 {
     *c = (struct canon){.farm.role = ROLE_MANAGER};

@@ -13,6 +13,7 @@ struct canon {
     uint32_t packed; /* items that went to outlet 1 */
 };
 
+void canon_room(struct tmp *t); /* a directory of one's own, in memory where that can be had */
 void canon_start(
     struct canon *c); /* the store is DIR "s", its key "key" where the program stands */
 int canon_open(struct canon *c, struct err *e);

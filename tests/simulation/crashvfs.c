@@ -393,9 +393,7 @@ static uint64_t option(const char *name, uint64_t without)
 static void make_room(struct tmp *t)
 {
     char name[16];
-    strcpy(t->dir, access("/dev/shm", W_OK) ? "/tmp/lotline-crash-XXXXXX"
-                                            : "/dev/shm/lotline-crash-XXXXXX");
-    assert(mkdtemp(t->dir));
+    canon_room(t);
     for (size_t k = 0; k <= SLOTS; k++) {
         snprintf(name, sizeof name, k < SLOTS ? "%zu" : "day", k);
         assert(mkdir(tmp_path(t, name), 0700) == 0);

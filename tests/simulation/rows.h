@@ -16,6 +16,7 @@ struct difference {
 };
 
 int rows_of_store(struct db *store, struct rows *ret); /* events, items, outcomes, answers */
+int rows_of_truth(struct db *store, struct rows *ret); /* events, items, outcomes */
 int rows_of_people(struct db *people, struct rows *ret);
 bool rows_equal(const struct rows *a, const struct rows *b);
 struct difference rows_compare(const struct rows *want, const struct rows *have);
