@@ -1,7 +1,8 @@
 /* One Modbus connection, TCP or RTU, over libmodbus; the only file that knows modbus.h. Never late:
  * every call ends by its deadline. Never wrong about an echo: FC16 and FC23 answers are compared.
- * No recovery modes; on any error but an exception the connection is closed and reopened with
- * backoff (100 ms … 1 s, jittered), on RTU the line is drained. Owned by one bus thread. */
+ * No recovery modes; on any error but an exception the connection is closed and reopened: at once
+ * when it had carried an answer, else with backoff (100 … 700 ms); on RTU the line is drained.
+ * Owned by one bus thread. */
 #pragma once
 #include "controller/device.h"
 
@@ -22,8 +23,8 @@ void link_guard(struct link *l, bool (*may)(void *ctx, uint8_t unit, uint16_t ad
                 void *ctx);
 /* Executes one transaction, connecting first when needed and due (at most 300 ms more). ret->rc as
  * in device.h; ERR_LINK while the backoff runs (returns at once). The deadline is w->timeout_ms
- * after the call, on RTU plus the time of both frames on the wire. Serial ports are taken with
- * flock and TIOCEXCL. */
+ * after ret->sent, on RTU plus the time of both frames on the wire; before it sends, a serial line
+ * after trouble is drained, for at most 220 ms. Serial ports are taken with flock and TIOCEXCL. */
 void link_do(struct link *l, const struct want *w, struct reply *ret);
 /* Worst ms from a read of `words` that nobody answers until this link can carry the next request:
  * the answer's deadline, and behind it the draining on RTU, on TCP the wait before it connects

@@ -28,7 +28,7 @@ static bool tcp_one(struct slave *s)
     enum trick k = (enum trick)s->trick;
     if (!s->always)
         s->trick = HONEST;
-    if (k == SILENT)
+    if (k == SILENT || in[6] == s->dead_unit)
         return true;
     if (k == CLOSE)
         return false;
@@ -144,6 +144,51 @@ static void test_tcp_tricks(void **state)
     slave_free(s);
 }
 
+/* A unit that is dead behind a gateway costs the others its timeout and no more. */
+static void test_tcp_dead_unit(void **state)
+{
+    (void)state;
+    struct slave *s = tcp_slave();
+    struct link *l = new_link(s);
+    struct want dead = read_want(5, 2), live = read_want(9, 4);
+    struct reply r;
+    dead.unit = 2;
+    dead.timeout_ms = 20;
+    s->dead_unit = 2;
+    recover(l);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(ask(l, &dead, &r), ERR_TIMEOUT);
+        for (int k = 0; k < 7; k++)
+            assert_int_equal(ask(l, &live, &r), 0);
+    }
+    assert_int_equal(s->connects, 11);
+    link_free(l);
+    slave_free(s);
+}
+
+/* A device that takes connections and never answers is not overrun with them. */
+static void test_tcp_mute(void **state)
+{
+    (void)state;
+    struct slave *s = tcp_slave();
+    struct link *l = new_link(s);
+    struct want w = read_want(5, 2);
+    struct reply r;
+    w.timeout_ms = 20;
+    recover(l);
+    unsigned before = s->connects;
+    s->trick = SILENT;
+    s->always = true;
+    struct mono began = mono_now();
+    while (mono_since_ms(mono_now(), began) < 1000) {
+        assert_int_not_equal(ask(l, &w, &r), 0);
+        sleep_ms(5);
+    }
+    assert_in_range(s->connects - before, 1, 5); /* at 20, 40, 160, 380, 800 ms */
+    link_free(l);
+    slave_free(s);
+}
+
 /* A repeated answer is passed over: the connection and the next answers are right. */
 static void test_tcp_repeats(void **state)
 {
@@ -251,8 +296,8 @@ static void test_blackhole(void **state)
 }
 
 /* By hand. RTU at 9600: 1.146 ms a character; a read of 10 words is 8 characters out and 25 back,
- * the draining 20 ms. TCP: 200, then 100 ms and a quarter, and 5 to connect; when the
- * line leaves it 1 s, failures after 200, 475 and 825 ms make the wait 400. */
+ * the draining 20 ms. TCP: 200, and 5 to connect; when the line leaves it 1 s, failures after 200,
+ * 400, 675 and 1025 ms make the wait 400 and a quarter; never more than 560 and a quarter. */
 static void test_dead(void **state)
 {
     (void)state;
@@ -260,9 +305,9 @@ static void test_dead(void **state)
     assert_int_equal(link_dead_ms(&rtu, 200, 10, 5), 200 + 38 + 20);
     rtu.baud = 1200; /* the draining is 14 characters then */
     assert_int_equal(link_dead_ms(&rtu, 200, 10, 5), 200 + (33 + 14) * 11000 / 1200 + 1);
-    assert_int_equal(link_dead_ms(&tcp, 200, 10, 5), 200 + 125 + 5);
+    assert_int_equal(link_dead_ms(&tcp, 200, 10, 5), 200 + 5);
     assert_int_equal(link_dead_ms(&tcp, 200, 10, 1000), 200 + 500 + 5);
-    assert_int_equal(link_dead_ms(&tcp, 50, 10, 100000), 50 + 1250 + 5);
+    assert_int_equal(link_dead_ms(&tcp, 50, 10, 100000), 50 + 700 + 5);
 }
 
 static void test_bad_options(void **state)
@@ -280,7 +325,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tcp_tricks),  cmocka_unit_test(test_tcp_repeats),
-        cmocka_unit_test(test_tcp_fc23),    cmocka_unit_test(test_window),
+        cmocka_unit_test(test_tcp_fc23),    cmocka_unit_test(test_tcp_dead_unit),
+        cmocka_unit_test(test_tcp_mute),    cmocka_unit_test(test_window),
         cmocka_unit_test(test_backoff),     cmocka_unit_test(test_blackhole),
         cmocka_unit_test(test_bad_options), cmocka_unit_test(test_dead),
     };

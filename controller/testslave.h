@@ -35,11 +35,14 @@ enum trick {
     CLOSE,
     TWICE,
     GARBAGE,
-    CUT
+    CUT,
+    ECHO /* the request itself, as an RS-485 line without its own transmitter muted gives back */
 };
 struct slave {
     _Atomic int trick; /* for one request; then HONEST again, unless `always` */
     _Atomic bool always, stop;
+    _Atomic int dead_unit; /* 0: none */
+    _Atomic unsigned age;  /* added to every register */
     _Atomic unsigned requests, writes, connects;
     int listen_fd, fd, slave_fd;
     uint16_t port;
@@ -70,8 +73,8 @@ static inline bool read_all(struct slave *s, uint8_t *p, size_t n)
     return true;
 }
 
-/* A register's value is its address, mixed with the number of the request, so that old answers
- * show. */
+/* A register's value is its address, so that answers to other requests show, and `age`, so that old
+ * ones do. */
 static inline size_t answer(struct slave *s, const uint8_t *pdu, uint8_t *out)
 {
     uint16_t addr = (uint16_t)(pdu[1] << 8 | pdu[2]), n = (uint16_t)(pdu[3] << 8 | pdu[4]);
@@ -84,7 +87,7 @@ static inline size_t answer(struct slave *s, const uint8_t *pdu, uint8_t *out)
     s->writes += pdu[0] == 23;
     out[1] = (uint8_t)(2 * n);
     for (uint16_t i = 0; i < n; i++) {
-        uint16_t v = (uint16_t)(addr + i);
+        uint16_t v = (uint16_t)(addr + i + s->age);
         out[2 + 2 * i] = (uint8_t)(v >> 8);
         out[3 + 2 * i] = (uint8_t)v;
     }
