@@ -253,6 +253,7 @@ struct job {
 };
 struct tally {
     uint64_t seeds, failed, different;
+    uint64_t trace; /* of all histories together */
     struct world sum;
     int64_t virtual_ms;
 };
@@ -292,6 +293,7 @@ static void begin_job(struct job *j, uint64_t seed, bool again)
     *j = (struct job){.fd = p[0], .seed = seed, .again = again, .pid = fork()};
     if (j->pid == 0) {
         close(p[0]);
+        w.log = again ? NULL : w.log;
         run_seed(seed, p[1]);
         _exit(0);
     }
@@ -318,6 +320,7 @@ static void end_job(struct job *j, int status, struct tally *t, struct result *f
         return;
     }
     *first = r;
+    t->trace ^= r.trace;
     t->virtual_ms += r.virtual_ms;
     t->sum.items += r.world.items;
     t->sum.kills += r.world.kills;
@@ -416,9 +419,10 @@ int main(int argc, char **argv)
            ",\"line_hours\":%.1f,\"times_real\":%.0f,\"items\":%u,\"weighings\":%u,"
            "\"events\":%u,\"troubles\":%u,\"kills\":%u,\"power_cuts\":%u,\"plc_reboots\":%u,"
            "\"calms\":%u,"
-           "\"seconds\":%.1f}\n",
+           "\"trace\":\"%016" PRIx64 "\",\"seconds\":%.1f}\n",
            t.seeds, minutes, t.failed, t.different, (double)t.virtual_ms / 3.6e6,
            ms ? (double)t.virtual_ms / (double)ms : 0, t.sum.items, t.sum.weighings, t.sum.events,
-           t.sum.faults, t.sum.kills, t.sum.cuts, t.sum.reboots, t.sum.calms, (double)ms / 1000);
+           t.sum.faults, t.sum.kills, t.sum.cuts, t.sum.reboots, t.sum.calms, t.trace,
+           (double)ms / 1000);
     return t.failed || t.different;
 }

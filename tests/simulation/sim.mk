@@ -25,11 +25,17 @@ DEPS += $(patsubst %,$(B)/tests/simulation/%.d,$(SHED_SIM))
 
 SEEDS ?= 100
 MINUTES ?= 10
-.PHONY: check-sim replay
+.PHONY: check-sim small-sim replay
 check-sim: packages-demo ## a shed under every trouble at once, in virtual time; SEEDS=100 MINUTES=10 FIRST=1
 	@$(MAKE) --no-print-directory -s -j2 $(sim_dir)/shed_sim
 	@$(sim_dir)/shed_sim --seeds $(SEEDS) --minutes $(MINUTES) --first $(or $(FIRST),1)
 
 replay: packages-demo ## one seed again, step by step: SEED=k
 	@$(MAKE) --no-print-directory -s -j2 $(sim_dir)/shed_sim
-	@$(sim_dir)/shed_sim --seeds 1 --first $(SEED) --minutes $(MINUTES) --twice 0 --verbose
+	@$(sim_dir)/shed_sim --seeds 1 --first $(SEED) --minutes $(MINUTES) --twice 1 --verbose
+
+# Part of make check: a few seeds, every fourth a second time with the same history.
+SMALL_CHECKS += small-sim
+small-sim: $(sim_dir)/shed_sim
+	@$(sim_dir)/shed_sim --seeds 24 --minutes 3 --twice 4
+tests: $(sim_dir)/shed_sim
