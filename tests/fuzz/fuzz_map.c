@@ -45,6 +45,8 @@ static void decode(const struct map *m)
                              .aux1 = 0xFFFE,
                              .aux2 = 0xFFFE};
         map_item_measures(m, &it, 1, &v);
+        for (int i = 0; i < MEASURE_COUNT; i++)
+            assert(v.quality[i] == QUALITY_ABSENT || map_measures(m) >> i & 1);
         return;
     }
     size_t n = map_image_words(m);

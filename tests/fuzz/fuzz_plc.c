@@ -241,6 +241,9 @@ static void commit(void)
         store(&n[count++]);
     for (size_t i = 0; i < count; i++)
         set_free(&n[i]);
+    struct line_status st;
+    line_status_get(w->l, &st);
+    assert(st.decided >= st.adopted && st.slot_p50_us <= st.slot_p99_us);
 }
 
 /* What the PLC's judge may hold the host to. */
@@ -558,7 +561,7 @@ static void start(struct feeder *f)
     for (int i = 0; i < 2; i++) {
         w->plan[i] = (struct plan){
             .run = (uint32_t)i, .rule = (uint32_t)i, .outlet_bad = 4, .outlet_none = 5};
-        w->plan[i].rules = i ? crop_ruleset(crop, "lu") : NULL;
+        w->plan[i].rules = i ? crop_ruleset(crop, "lu-weight") : NULL;
         for (int g = 1; g <= CROP_GRADES_MAX; g++)
             w->plan[i].choices[g][0] = (uint8_t)(g < 4 ? g : 4);
         w->plan[i].held = i && kind & 64;
