@@ -18,6 +18,7 @@
 #include "traceability/verify.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -53,6 +54,14 @@ static struct {
     struct rows next_store, next_people;   /* the same with the commit in flight */
     struct rows found_store, found_people; /* after the crash */
 } r;
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    stopped = 1;
+}
 
 static uint64_t chance(uint64_t below)
 {
@@ -342,7 +351,7 @@ static int64_t crashes(void)
 
 static void watch(uint64_t op)
 {
-    if (op % r.stride != r.offset || (!r.ill && crashes() >= r.left))
+    if (stopped || op % r.stride != r.offset || (!r.ill && crashes() >= r.left))
         return;
     size_t slot = free_slot();
     pid_t pid = fork();
@@ -431,9 +440,9 @@ static uint64_t all_passes(uint64_t seed, int64_t n)
     uint64_t ops = pass(seed, false, 0, 0), exhaustive = 0;
     uint64_t stride = 1 + ops * 2 / (uint64_t)n, ills = stride > 1 ? 4 * stride : 1;
     r.left = n;
-    for (uint64_t k = 0; crashes() < n && k < 100000; k++) {
+    for (uint64_t k = 0; crashes() < n && !stopped; k++) {
         pass(seed + k, false, stride, (seed + k) % stride);
-        exhaustive = stride == 1 && k == 0 && crashes() < n ? ops : exhaustive;
+        exhaustive = stride == 1 && k == 0 && !stopped && crashes() < n ? ops : exhaustive;
         if (k % 8 == 0)
             pass(seed + k, true, ills, (seed + k) % ills);
     }
@@ -449,6 +458,8 @@ int main(void)
                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert(tally != MAP_FAILED);
     r.t = &tally[SLOTS];
+    sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
+    sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
     make_room(&room);
     disk_register();
     fixed_seed(seed);
@@ -465,5 +476,5 @@ int main(void)
     int bad =
         report(exhaustive, (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9);
     tmp_remove(&room);
-    return bad;
+    return bad || stopped;
 }
