@@ -94,12 +94,26 @@ static void test_largest(void **state)
     assert_int_equal(frame_request(&(struct want){.fc = 23, .n = 125, .wn = 121}, pdu), 252);
 }
 
+/* What a line repeats is never an answer: only FC23 has requests of that form. */
+static void test_echo(void **state)
+{
+    (void)state;
+    struct reply r = {0};
+    uint8_t pdu[FRAME_PDU_MAX];
+    struct want w = {.fc = 23, .addr = 0x20F9, .n = 16, .waddr = 100, .wn = 12};
+    size_t n = frame_request(&w, pdu);
+    assert_int_equal(n, frame_reply_size(&w));
+    assert_int_equal(frame_reply(&w, pdu, n, &r), ERR_PROTOCOL);
+    pdu[n - 1] ^= 1; /* an answer */
+    assert_int_equal(frame_reply(&w, pdu, n, &r), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors), cmocka_unit_test(test_altered),
         cmocka_unit_test(test_lengths), cmocka_unit_test(test_exceptions),
-        cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_largest), cmocka_unit_test(test_echo),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
