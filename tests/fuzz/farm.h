@@ -12,7 +12,7 @@
 struct fuzz_farm {
     struct farm *m;
     struct farm_demo demo;
-    char open[IDENT_LOT_SIZE], closed[IDENT_LOT_SIZE];
+    char open[IDENT_LOT_SIZE], closed[IDENT_LOT_SIZE], task[IDENT_LOT_SIZE], weighing[24];
 };
 static struct fuzz_farm farm;
 
@@ -51,6 +51,11 @@ static inline void farm_setup(bool with_buyer)
                       "codonopsis-lu"),
               "lot", farm.open, IDENT_LOT_SIZE);
     farm_lot(farm.m, farm.m->farmer2, 9000000, farm.closed);
+    farm_text(farm_weigh(farm.m, "hand.out", 2000000, "{s:s,s:s}", "lot", farm.demo.lot3, "worker",
+                         farm.m->worker),
+              "task", farm.task, IDENT_LOT_SIZE);
+    farm_text(farm_weigh(farm.m, "intake", 5000000, "{s:s}", "lot", farm.open), "weighing",
+              farm.weighing, sizeof farm.weighing);
     OK(store_commit(farm.m->f.s, e));
 }
 
@@ -82,6 +87,8 @@ static inline const char *farm_word(char c)
     case 'b': return farm.demo.box;
     case 's': return farm.demo.seal;
     case 't': return farm.demo.task;
+    case 'T': return farm.task;
+    case 'v': return farm.weighing;
     default: return NULL;
     }
 }
@@ -108,8 +115,8 @@ static inline char *farm_expand(char *text)
     return exact;
 }
 
-/* "COMMAND KEY=VALUE KEY=VALUE" as a request: digits are integers, [ and { begin JSON; NULL: it is
- * no such text. '~' stands for a blank. The caller's. */
+/* "KEY=VALUE KEY=VALUE" as arguments: digits are an integer, [ and { begin JSON, ' a text, all else
+ * is text; '~' stands for a blank. The caller's. */
 static inline json_t *farm_args(char *text)
 {
     json_t *args = json_object();
@@ -122,9 +129,15 @@ static inline json_t *farm_args(char *text)
         *eq = 0;
         for (char *p = eq + 1; *p; p++)
             *p = *p == '~' ? ' ' : *p;
-        json_t *value = eq[1] == '[' || eq[1] == '{' ? json_loads(eq + 1, 0, NULL)
-                        : num_i64(eq + 1, INT64_MIN, INT64_MAX, &v) == 0 ? json_integer(v)
-                                                                         : json_string(eq + 1);
+        json_t *value;
+        if (eq[1] == '\'')
+            value = json_string(eq + 2);
+        else if (eq[1] == '[' || eq[1] == '{')
+            value = json_loads(eq + 1, 0, NULL);
+        else if (num_i64(eq + 1, INT64_MIN, INT64_MAX, &v) == 0)
+            value = json_integer(v);
+        else
+            value = json_string(eq + 1);
         json_object_set_new(args, pair, value);
     }
     return args;

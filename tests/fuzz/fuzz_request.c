@@ -1,7 +1,8 @@
 /* The daemon's control socket: packets as any local program may send them, through ipc, the queue
  * and the verbs, on a record with lots, a run and a station that shows a weight; all undone again.
- * Lines: one packet each; "COMMAND KEY=VALUE …" is written as its JSON, everything else goes out as
- * it is. */
+ * Lines:
+ * one packet each; "COMMAND KEY=VALUE …" is written as its JSON, "=MG" puts another weight on the
+ * scale, everything else goes out as it is. */
 #include "tests/fuzz/farm.h"
 #include "base/ipc.h"
 #include "controller/control.h"
@@ -15,6 +16,7 @@
 static struct daemon d;
 static sd_event *loop;
 static int fd;
+static unsigned sent_n;
 
 static const char text[] =
     "site: min-county\nstation: A\nstore: %s\nsocket: %s/sock\nkey: %s\nmaps: %s/plc-maps\n"
@@ -66,58 +68,63 @@ void fuzz_setup(void)
     atexit(end);
 }
 
-/* 20 kg stand on the scale, steady. */
-static void put_weight(void)
+/* So much stands on the scale, steady. */
+static void put_weight(int64_t mg)
 {
     struct daemon_station *s = &d.stations[0];
     struct scale_view v = {.link_up = true, .good = true, .stable = true};
     v.at = mono_add_ms(mono_now(), -400);
     station_feed(s->station, &v, v.at);
     v.at = mono_add_ms(v.at, 50);
-    v.net_mg = v.gross_mg = 20000000;
+    v.net_mg = v.gross_mg = mg;
     station_feed(s->station, &v, v.at);
     v.at = mono_now();
     station_feed(s->station, &v, v.at);
     s->facts = (struct station_facts){true, true};
 }
 
+/* What was sent comes in and runs, inside the open transaction. */
+static void run_sent(void)
+{
+    struct request *r;
+    for (int i = 0; i < 2; i++)
+        assert(sd_event_run(loop, 0) >= 0);
+    while ((r = control_next(d.control))) {
+        verb_run(&d, r);
+        assert(r->error.code <= 0 && !(r->error.code && r->result));
+    }
+}
+
 static void send_line(char *line)
 {
     char *blank = strchr(line, ' ');
+    int64_t mg;
+    if (*line == '=') {
+        run_sent();
+        if (num_i64(line + 1, -1000000000, 1000000000, &mg) == 0)
+            put_weight(mg);
+        return;
+    }
     if (*line == '{' || *line == '[' || !*line) {
         send(fd, line, strlen(line) + !*line, MSG_NOSIGNAL);
         return;
     }
-    static unsigned no;
     char id[16];
-    snprintf(id, sizeof id, "q%u", ++no % 3);
+    snprintf(id, sizeof id, "q%u", sent_n++ % 6); /* some come again */
     if (blank)
         *blank = 0;
     struct station_view v;
     station_get(d.stations[0].station, &d.stations[0].facts, mono_now(), &v);
     json_t *args = farm_args(blank ? blank + 1 : line + strlen(line));
-    if (strcmp(line, "station.accept") == 0 && !json_object_get(args, "placement"))
+    if (strcmp(line, "station.accept") == 0 && !json_object_get(args, "placement")) {
         json_object_set_new(args, "placement", json_integer(v.placement));
+        json_object_set_new(args, "shown_mg", json_integer(v.net_mg));
+        json_object_set_new(args, "station", json_string("shed"));
+    }
     json_t *doc = json_pack("{s:s,s:s,s:o}", "command", line, "request_id", id, "args", args);
     if (doc)
         ipc_send(fd, doc);
     json_decref(doc);
-}
-
-static void run_all(void)
-{
-    struct request *r;
-    struct err e = {0};
-    assert(store_begin(d.store, &e) == 0);
-    while ((r = control_next(d.control))) {
-        verb_run(&d, r);
-        if (r->error.code > 0 || (r->error.code && r->result))
-            fprintf(stderr, "%s: %d %s result %p\n", r->verb, r->error.code, r->error.text,
-                    (void *)r->result);
-        assert(!r->error.code || (r->error.code < 0 && !r->result));
-    }
-    store_rollback(d.store);
-    control_answer(d.control, NULL);
 }
 
 static void take_answers(void)
@@ -149,17 +156,20 @@ static void forget(void)
 void fuzz_one(const uint8_t *p, size_t n)
 {
     struct feeder f = {p, n};
+    struct err e = {0};
     int64_t head = store_head(d.store);
     fuzz_dice = 1;
-    put_weight();
-    for (int i = 0; f.n && i < 8; i++) {
+    sent_n = 0;
+    put_weight(20000000);
+    assert(store_begin(d.store, &e) == 0);
+    for (int i = 0; f.n && i < 12; i++) {
         char *line = farm_expand(take_line(&f, '\n'));
         send_line(line);
         free(line);
     }
-    for (int i = 0; i < 4; i++)
-        assert(sd_event_run(loop, 0) >= 0);
-    run_all();
+    run_sent();
+    store_rollback(d.store);
+    control_answer(d.control, NULL);
     take_answers();
     forget();
     assert(store_head(d.store) == head);
