@@ -143,6 +143,7 @@ check-kill: packages-check ## kill -9 of lotlined in every window; N=60
 include tests/lint/lint.mk
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
+include tests/links/links.mk
 include tests/simulation/sim.mk
 include tests/simulation/crash.mk
 -include $(DEPS)
