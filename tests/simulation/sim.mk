@@ -13,6 +13,7 @@ endef
 $(eval $(call sim_rule,disk_test,disk_test $(DISK),base,-lcmocka))
 
 TESTS += $(sim_dir)/disk_test
+tests test-unit: $(sim_dir)/disk_test
 
 # ---- the simulated shed: the programs' own parts; clock, wires, socket and broker are the simulation's
 SHED_SIM := shed_sim host plant hands buyer $(DISK)
