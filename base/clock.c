@@ -170,6 +170,7 @@ int wall_parse(const char *text, struct wall *ret)
     civil_from_days(days, &back); /* 31 April comes back as 1 May */
     if (back.month != f[1] || back.day != f[2])
         return ERR_PARSE;
-    ret->ms = days * DAY_MS + (int64_t)f[3] * 3600000 + f[4] * 60000 + f[5] * 1000 + f[6];
+    ret->ms = days * DAY_MS + (int64_t)f[3] * 3600000 + (int64_t)f[4] * 60000 +
+              (int64_t)f[5] * 1000 + f[6];
     return 0;
 }

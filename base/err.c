@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#undef err_set /* macros under LINT */
+#undef err_at
 
 static const struct {
     const char *name, *text;

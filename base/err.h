@@ -28,6 +28,11 @@ struct err {
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int err_at(struct err *e, int code, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+/* An analyser, which sees one file at a time, is told so: the code comes back. */
+#ifdef LINT
+#define err_set(e, code, ...)            (err_set(e, code, __VA_ARGS__), (code))
+#define err_at(e, code, file, line, ...) (err_at(e, code, file, line, __VA_ARGS__), (code))
+#endif
 /* Put "prefix: " before the text that stands in the slot; returns e->code. */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

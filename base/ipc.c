@@ -37,7 +37,9 @@ static int fill_address(const char *path, struct sockaddr_un *ret, struct err *e
 static int new_socket(int extra, struct err *e)
 {
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | extra, 0);
-    return fd < 0 ? err_set(e, ERR_IO, "socket: %s", strerror(errno)) : fd;
+    if (fd < 0)
+        return err_set(e, ERR_IO, "socket: %s", strerror(errno));
+    return fd;
 }
 
 /* A whole packet must fit, with the kernel's own overhead. */
@@ -249,7 +251,7 @@ static int connect_within(const char *path, int timeout_ms, int *ret_fd, struct 
     if (fd < 0)
         return fd;
     int ms = timeout_ms > 0 ? timeout_ms : 1; /* 0 would mean no limit */
-    struct timeval limit = {ms / 1000, ms % 1000 * 1000};
+    struct timeval limit = {ms / 1000, ms % 1000 * 1000L};
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     widen(fd);
     int why = connect(fd, (const struct sockaddr *)&a, sizeof a) ? errno : 0;

@@ -237,7 +237,7 @@ static int read_stream(struct reader *r, struct ynode **ret)
  * document too. */
 static struct ynode *drop_empty(struct ynode *root)
 {
-    if (!root || root->kind != YNODE_SCALAR || root->quoted || root->text[0])
+    if (!root || root->kind != YNODE_SCALAR || root->quoted || !root->text || root->text[0])
         return root;
     node_free(root);
     return NULL;

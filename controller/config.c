@@ -314,7 +314,7 @@ static int read_capacity(struct reading_file *r, const struct ynode *map, struct
         int rc = conf_int(r->doc, &key, 1, OUTLETS_MAX, &outlet, r->e);
         if (rc == 0)
             rc = conf_int(r->doc, map->child[i], 1, 10000000, &g, r->e);
-        if (rc < 0)
+        if (rc)
             return rc;
         l->capacity_mg[outlet] = g * 1000;
     }

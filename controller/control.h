@@ -23,15 +23,15 @@ struct request {
 
 int control_new(sd_event *loop, struct daemon *d, const char *path, struct control **ret,
                 struct err *e);
-void control_free(struct control *c); /* closes clients, removes the socket file */
+void control_free(struct control *k); /* closes clients, removes the socket file */
 struct request *
-control_next(struct control *c); /* the oldest request that has not run; NULL: none */
+control_next(struct control *k); /* the oldest request that has not run; NULL: none */
 bool control_waiting(const struct control *c);
 /* Answers everything that ran since the last call; `failed` (NULL: committed) replaces every answer
  * to a request that changed something. */
-void control_answer(struct control *c, const struct err *failed);
+void control_answer(struct control *k, const struct err *failed);
 /* Sends to every watcher: the head after a commit, or a status document. A slow watcher misses
  * some. */
-void control_publish(struct control *c, const json_t *doc);
+void control_publish(struct control *k, const json_t *doc);
 bool control_watched(const struct control *c);
 void control_watch(struct request *r); /* the request's client wants the stream */

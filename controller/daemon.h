@@ -116,7 +116,7 @@ int planner_renew(struct daemon *d, struct daemon_line *l, struct err *e);
  * from the record. */
 void planner_refresh(struct daemon *d);
 /* The line no longer uses this plan. */
-void planner_retire(struct daemon_line *l, const struct plan *p);
+void planner_retire(struct daemon_line *l, const struct plan *former);
 /* A new number's facts for the record: rule set text, hash, grades. Caller owns. */
 json_t *planner_rule_facts(const struct crop *c, const struct ruleset *r);
 /* [{grade, outlets:[outlet…]}…] of a plan: for the record and for the status. Caller owns. */

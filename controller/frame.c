@@ -76,7 +76,7 @@ int frame_reply(const struct want *w, const uint8_t *pdu, size_t n, struct reply
     if (pdu[1] != 2 * w->n || (w->fc == 23 && is_request(w, pdu, n)))
         return ERR_PROTOCOL;
     for (uint16_t i = 0; i < w->n; i++)
-        ret->words[i] = get16(pdu + 2 + 2 * i);
+        ret->words[i] = get16(pdu + 2 + (size_t)2 * i);
     ret->n = w->n;
     return 0;
 }

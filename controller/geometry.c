@@ -13,7 +13,7 @@ static int64_t transaction_us(const struct geometry *g, int64_t bytes)
 {
     int64_t own = (int64_t)g->link->turnaround_ms * 1000;
     if (g->serial_baud == 0)
-        return own + TCP_TRIP_MS * 1000;
+        return own + TCP_TRIP_MS * 1000L;
     int64_t char_us = (BITS_PER_CHAR * 1000000 + g->serial_baud - 1) / g->serial_baud;
     int64_t silence = g->serial_baud > 19200 ? 1750 : char_us * 7 / 2;
     if (silence < g->link->guard_us)

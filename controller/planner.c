@@ -62,8 +62,8 @@ static int plan_of_run(struct daemon *d, struct daemon_line *l, const struct run
         return err_set(
             e, ERR_STATE,
             "run %s on line %s was started with rule set %s of crop %s, which the crop file no "
-            "longer "
-            "holds unchanged: put it back, or stop the run with the version that it began with",
+            "longer holds unchanged: put it back, or stop the run with the version that it began "
+            "with",
             r->id, l->cfg->name, r->ruleset, r->crop);
     int rc = planner_fits(l->cfg, rules, e);
     if (rc < 0 || (rc = config_plan(d->c, l->cfg, rules, p, e)) < 0)
@@ -87,7 +87,7 @@ int planner_build(struct daemon *d, struct daemon_line *l, struct plan **ret, st
         rc = plan_of_run(d, l, &r, p, e);
     if (rc == 0)
         rc = run_state_fill(store_db(d->store), l->cfg->name, add_fill, p, e);
-    if (rc < 0) {
+    if (rc) {
         free(p);
         return rc;
     }
@@ -100,7 +100,7 @@ int planner_renew(struct daemon *d, struct daemon_line *l, struct err *e)
     struct plan *p = NULL;
     size_t i = 0;
     int rc = planner_build(d, l, &p, e);
-    if (rc < 0)
+    if (rc)
         return rc;
     while (i < sizeof(l->used) / sizeof(l->used[0]) && l->used[i])
         i++;
@@ -127,11 +127,11 @@ void planner_refresh(struct daemon *d)
             rc = 0;
         if (rc == 0 && (r.run != l->plan->run || r.held != l->plan->held))
             rc = planner_renew(d, l, &e);
-        if (rc < 0)
+        if (rc < 0) {
             daemon_alarm(d, "plan", l->cfg->name, "The line's plan cannot be renewed: see the log",
                          true);
-        if (rc < 0)
             log_error("line %s: %s", l->cfg->name, e.text);
+        }
     }
 }
 

@@ -211,7 +211,7 @@ static int do_accept(struct daemon *d, struct request *r, json_t **ret, struct e
     rc = command_answered(d->store, r->request_id, "weighing.record", &known, ret, e);
     if (rc < 0 || known)
         return rc;
-    if ((rc = accept_fields(d, r, &s, &placement, &shown, e)) < 0)
+    if ((rc = accept_fields(d, r, &s, &placement, &shown, e)))
         return rc;
     if ((rc = station_accept(s->station, &s->facts, (uint32_t)placement, shown, mono_now(), &v,
                              e)) < 0)

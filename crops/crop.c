@@ -168,9 +168,9 @@ int crop_check_file(const char *path, struct crop_report *report, struct err *e)
 {
     struct crop *c = NULL;
     int rc = load(path, report, &c, e);
-    report->rulesets = rc == 0 ? (unsigned)c->n_rulesets : 0;
+    report->rulesets = c ? (unsigned)c->n_rulesets : 0;
     report->grades = 0;
-    for (size_t i = 0; rc == 0 && i < c->n_rulesets; i++)
+    for (size_t i = 0; c && i < c->n_rulesets; i++)
         report->grades += (unsigned)c->rulesets[i].n_grades;
     crop_free(c);
     return rc;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SLOTS        (CLIENT_WINDOW + 16)
@@ -213,7 +214,7 @@ void client_free(struct client *c)
         d.timeout = 200;
         MQTTAsync_disconnect(c->handle, &d);
         for (int i = 0; i < 100 && MQTTAsync_isConnected(c->handle); i++)
-            usleep(10000);
+            nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
         MQTTAsync_destroy(&c->handle);
     }
     struct client_event ev;

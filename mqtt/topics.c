@@ -43,7 +43,7 @@ static bool append(const char *value, bool slash, char *out, size_t *len)
 
 int topic_name(enum topic_id id, const struct topic_parts *p, char ret[TOPIC_MAX])
 {
-    char out[TOPIC_MAX];
+    char out[TOPIC_MAX] = "";
     size_t len = 0;
     for (const char *s = topics[id].pattern; *s;) {
         if (*s == '{') {

@@ -171,7 +171,7 @@ static int64_t request_us(const struct map *m, uint32_t baud, int64_t bytes)
     if (baud == 0)
         return own;
     int64_t half_characters = 2 * bytes + (baud > 19200 ? 0 : 2 * 7); /* 2 × 3.5 of silence */
-    int64_t wire = (half_characters * BITS_A_CHARACTER * 1000000 + 2 * baud - 1) / (2 * baud);
+    int64_t wire = (half_characters * BITS_A_CHARACTER * 1000000 + 2L * baud - 1) / (2L * baud);
     return wire + (baud > 19200 ? 2 * 1750 : 0) + own + m->link_part.guard_us;
 }
 

@@ -133,7 +133,7 @@ static bool read_frame(struct confdoc *d, const struct map *m, const struct ynod
                        uint16_t *image)
 {
     struct frame f = {0};
-    uint16_t w[MAP_READ_MAX];
+    uint16_t w[MAP_READ_MAX] = {0};
     if (!confdoc_read(d, frame_rows, N(frame_rows), at, &f) ||
         !vector_words(d, f.words, f.words->n, w))
         return false;

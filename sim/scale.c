@@ -96,8 +96,8 @@ static uint16_t status(const struct scale *s)
         bool on;
         uint16_t bits;
     } rows[] = {
-        {gross > SCALE_MAX_MG + 9 * SCALE_E_MG, LIMIT_OVER},
-        {gross < -20 * SCALE_E_MG, LIMIT_UNDER},
+        {gross > SCALE_MAX_MG + 9L * SCALE_E_MG, LIMIT_OVER},
+        {gross < -20L * SCALE_E_MG, LIMIT_UNDER},
         {s->moving, MOVING},
         {!s->sealed, SEAL_OPEN},
         {s->netted, NET},

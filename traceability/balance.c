@@ -50,7 +50,7 @@ int run_balance(struct db *db, const char *run_id, json_t **ret, struct err *e)
     int rc = run_get(db, run_id, &r, e);
     if (rc == 0)
         rc = r.closed_ms ? totals_told(db, r.run, &t, e) : totals_run(db, r.run, &t, e);
-    if (rc < 0)
+    if (rc)
         return rc;
     int64_t graded = 0, waste, returned;
     if ((rc = run_waste_mg(db, r.id, &waste, e)) < 0 ||

@@ -187,7 +187,7 @@ static int one_grade_only(struct db *db, const char *line, int64_t outlet,
 static int from_outlet(struct db *db, const struct weighing *w, json_t *body, char ret_lot[21],
                        struct err *e)
 {
-    struct open_box old;
+    struct open_box old = {0};
     struct box_content b;
     const char *line;
     int64_t outlet, to;
@@ -356,7 +356,7 @@ int apply_box_packed(struct db *db, const struct event *ev)
 int box_may_void(struct command_context *c, const struct weighing_row *r, bool manager,
                  json_t *body, struct err *e)
 {
-    struct box_row b;
+    struct box_row b = {0};
     (void)manager;
     int rc = box_get(store_db(c->store), r->box, &b, e);
     if (rc < 0)

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CORRECT_WORKER_MS (5 * 60 * 1000)
+#define CORRECT_WORKER_MS (5L * 60 * 1000)
 
 /* Who may void after so long? Pure: 0, or ERR_DENIED with the way out. */
 int correct_may(enum role role, int64_t age_ms, struct err *e);

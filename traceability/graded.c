@@ -38,7 +38,7 @@ int graded_append(struct command_context *c, const char *lot, const struct grade
     struct db *db = store_db(c->store);
     struct ledger_lot l;
     struct err why = {0};
-    int64_t pieces;
+    int64_t pieces = 0;
     int rc = ledger_get(db, lot, &l, e);
     if (rc == 0 && (rc = pieces_of(db, lot, &pieces)) < 0)
         err_set(e, rc, "lot %s cannot be read", lot);

@@ -138,7 +138,7 @@ int hand_out_apply(struct db *db, const struct event *ev)
 int hand_out_may_void(struct command_context *c, const struct weighing_row *r, bool manager,
                       json_t *body, struct err *e)
 {
-    struct task_row t;
+    struct task_row t = {0};
     (void)manager;
     int rc = task_get(store_db(c->store), r->task, &t, e);
     if (rc < 0)
@@ -192,7 +192,7 @@ int hand_back_check(struct command_context *c, const struct weighing *w, json_t 
 {
     struct db *db = store_db(c->store);
     const char *task, *code;
-    struct task_row t;
+    struct task_row t = {0};
     struct ledger_lot l;
     int rc = step_required(w->args, "task", 20, &task, e);
     if (rc < 0 || (rc = step_required(w->args, "grade", 16, &code, e)) < 0 ||
@@ -354,7 +354,7 @@ int command_hand_close(struct command_context *c, const json_t *args, json_t **r
 {
     struct db *db = store_db(c->store);
     const char *task;
-    struct task_row t;
+    struct task_row t = {0};
     json_t *returns = NULL;
     int rc = json_only(args, "task", e);
     if (rc < 0 || (rc = step_required(args, "task", 20, &task, e)) < 0 ||

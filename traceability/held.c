@@ -18,7 +18,7 @@ static int64_t row_id(uint32_t line, uint32_t first)
 
 static void to_bytes(const uint16_t words[ITEM_WORDS], uint8_t ret[HELD_WORDS])
 {
-    for (int i = 0; i < ITEM_WORDS; i++) {
+    for (size_t i = 0; i < ITEM_WORDS; i++) {
         ret[2 * i] = (uint8_t)(words[i] >> 8);
         ret[2 * i + 1] = (uint8_t)words[i];
     }
@@ -26,7 +26,7 @@ static void to_bytes(const uint16_t words[ITEM_WORDS], uint8_t ret[HELD_WORDS])
 
 static void to_words(const uint8_t *p, uint16_t ret[ITEM_WORDS])
 {
-    for (int i = 0; i < ITEM_WORDS; i++)
+    for (size_t i = 0; i < ITEM_WORDS; i++)
         ret[i] = (uint16_t)(p[2 * i] << 8 | p[2 * i + 1]);
 }
 

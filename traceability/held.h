@@ -8,7 +8,7 @@
 
 #define HELD_ITEMS 1024 /* the largest ring of a mailbox */
 #define HELD_CHUNK 16
-#define HELD_WORDS (2 * ITEM_WORDS) /* bytes of an item */
+#define HELD_WORDS ((size_t)2 * ITEM_WORDS) /* bytes of an item */
 
 /* The row that is being filled; written when another is begun and before each commit. */
 struct held_row {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define MERKLE_LEVELS    63 /* a tree has fewer than 2^63 leaves */
-#define MERKLE_PROOF_MAX (2 * MERKLE_LEVELS)
+#define MERKLE_PROOF_MAX ((size_t)2 * MERKLE_LEVELS)
 
 struct merkle_hash {
     uint8_t b[SHA256_LEN];

@@ -12,7 +12,7 @@ int command_coop_set(struct command_context *c, const json_t *args, json_t **ret
 {
     static const char *const names[] = {"name_zh", "name_en", "contact", "township_zh",
                                         "township_en"};
-    const char *text, *uscc;
+    const char *text, *uscc = NULL;
     int64_t offset = json_int_or(args, "offset_min", 480);
     int rc = json_only(args, "name_zh|name_en|uscc|contact|township_zh|township_en|offset_min", e);
     for (size_t i = 0; rc == 0 && i < sizeof names / sizeof names[0]; i++)

@@ -229,7 +229,7 @@ int command_run_start(struct command_context *c, const json_t *args, json_t **re
     struct rule_facts r;
     uint32_t line_no, rule;
     int64_t in_mg, out_from, run;
-    char crop[33];
+    char crop[33] = "";
     json_t *lots = NULL;
     int rc = json_only(args, "line|lots|product|rules|routes", e);
     if (rc < 0 || (rc = step_required(args, "line", 24, &line, e)) < 0 ||

@@ -31,7 +31,7 @@ static int one_sum(struct db *db, struct stmt *s, int64_t *ret, struct err *e)
 
 int run_returned_mg(struct db *db, const struct run_row *r, int64_t *ret, struct err *e)
 {
-    int64_t rest;
+    int64_t rest = 0;
     struct stmt *s = db_q(db, "SELECT coalesce(sum(mg), 0) FROM run_input WHERE run = ?1");
     int rc = one_sum(db, q_int(s, 1, r->run), &rest, e);
     if (rc == 0)
@@ -43,7 +43,7 @@ int run_returned_mg(struct db *db, const struct run_row *r, int64_t *ret, struct
 static int left_of(struct db *db, const struct run_row *r, int64_t *ret, struct err *e)
 {
     struct totals t;
-    int64_t returned, waste;
+    int64_t returned = 0, waste = 0;
     int rc = r->closed_ms ? totals_told(db, r->run, &t, e) : totals_run(db, r->run, &t, e);
     if (rc < 0 || (rc = run_returned_mg(db, r, &returned, e)) < 0 ||
         (rc = run_waste_mg(db, r->id, &waste, e)) < 0)
@@ -71,7 +71,7 @@ int run_back_check(struct command_context *c, const struct weighing *w, json_t *
     struct db *db = store_db(c->store);
     const char *lot;
     char kg[24];
-    int64_t gave, left;
+    int64_t gave = 0, left = 0;
     struct run_row r;
     struct ledger_lot l;
     int rc = run_of_args(db, w->args, &r, e);

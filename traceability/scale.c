@@ -108,7 +108,7 @@ int station_last_placement(struct db *db, const char *station, uint32_t *ret, st
 
 static bool configured_so(struct db *db, const json_t *args)
 {
-    struct scale_facts f;
+    struct scale_facts f = {0};
     if (scale_facts(db, json_text_or(args, "scale", ""), (struct wall){0}, &f, NULL) < 0)
         return false;
     return strcmp(f.role, json_text_or(args, "role", "")) == 0 &&
@@ -182,7 +182,7 @@ int apply_scale_configured(struct db *db, const struct event *ev)
 static int check_weight(const struct scale_facts *f, const json_t *w, json_t *rows, bool *ok,
                         struct err *e)
 {
-    int64_t applied, shown;
+    int64_t applied = 0, shown = 0;
     int rc = json_get_int(w, "applied_mg", 1, f->max_mg, &applied, e);
     if (rc == 0)
         rc = json_get_int(w, "shown_mg", -f->max_mg, 2 * f->max_mg, &shown, e);

@@ -42,7 +42,7 @@ int step_reason(struct command_context *c, const json_t *args, const char *key, 
                 const char **ret, struct err *e)
 {
     json_t *people = NULL, *p;
-    const char *text;
+    const char *text = "";
     size_t i;
     int rc = step_required(args, key, max, &text, e);
     if (rc < 0 || (rc = people_find(c->store, "", "", PEOPLE_ASKED, &people, e)) < 0)

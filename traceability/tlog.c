@@ -134,7 +134,7 @@ static json_t *proof_json(const struct merkle_proof *p)
 
 int tlog_evidence(struct db *db, int64_t seq, json_t **ret, struct err *e)
 {
-    struct tlog_checkpoint c;
+    struct tlog_checkpoint c = {0};
     struct merkle_proof p;
     struct merkle_hash leaf;
     struct store_facts f;

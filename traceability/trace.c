@@ -202,7 +202,7 @@ static json_t *share_rows(struct db *db, const char *set)
 int lot_trace(struct db *db, const char *id, json_t **ret, struct err *e)
 {
     static const char *const kinds[] = {"lot", "box", "run"};
-    struct trace_start t;
+    struct trace_start t = {0};
     json_t *back = NULL, *forward = NULL;
     char *up = NULL, *down = NULL, *own = NULL;
     int rc = trace_find(db, id, &t, e);

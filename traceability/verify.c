@@ -131,8 +131,11 @@ static int check_nodes(struct verify *v, const struct merkle_node *done, size_t 
         int rc = q_step(q_int(q_int(q, 1, done[i].level), 2, (int64_t)done[i].index));
         if (rc < 0)
             return trouble(v, rc, e);
-        const void *p = rc == 1 ? q_bytes(q, 0, &len) : NULL;
-        bool same = len == SHA256_LEN && memcmp(p, done[i].hash.b, len) == 0;
+        bool same = false;
+        if (rc == 1) {
+            const void *p = q_bytes(q, 0, &len);
+            same = len == SHA256_LEN && memcmp(p, done[i].hash.b, len) == 0;
+        }
         q_done(q);
         if (!same)
             return err_set(e, ERR_CHECK,

@@ -24,4 +24,4 @@ json_t *buyer_view(const json_t *lot, const struct buyer_ask *a); /* what the pa
 void buyer_frame(json_t *view, enum lang lang, const char *title, const char *path,
                  const char *query);
 /* A verdict for the banner: "ok", "hold", "recalled", "void", "seal", "unknown". */
-json_t *buyer_verdict(const char *verdict, enum lang lang);
+json_t *buyer_verdict(const char *name, enum lang lang);

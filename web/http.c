@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #define POOL_BYTES  (24 * 1024) /* request line and headers of one connection */
-#define FEED_BLOCK  (16 * 1024)
+#define FEED_BLOCK  (16UL * 1024)
 #define SWALLOW_MAX (1 << 20) /* of a body that is too large, before the line is cut */
 #define EXPAND_MAX  (4u << 20)
 

@@ -93,7 +93,7 @@ void record_end(struct record *r)
 
 int record_head(struct record *r, struct mono now, int64_t *ret, struct err *e)
 {
-    struct db *db;
+    struct db *db = NULL;
     if (r->db && r->head_at.ns && mono_since_ms(now, r->head_at) < HEAD_MS) {
         *ret = r->head;
         return 0;

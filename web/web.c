@@ -21,7 +21,7 @@
 #define PACK_FROM      600
 #define REPORTS_EACH   3
 #define REPORTS_ALL    60
-#define REPORTS_WINDOW (10 * 60 * 1000)
+#define REPORTS_WINDOW (10L * 60 * 1000)
 
 /* Styles of buyers' pages stand in the page and are allowed by their hash; all else
  * comes from us. */

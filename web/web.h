@@ -27,9 +27,9 @@ struct web {
 };
 
 /* Everything but the listener. */
-int web_new(const struct web_options *o, struct web *ret, struct err *e);
+int web_new(const struct web_options *o, struct web *w, struct err *e);
 void web_end(struct web *w);
-void web_handle(void *w, const struct request *q, struct reply *r); /* http_handler */
+void web_handle(void *ctx, const struct request *q, struct reply *r); /* http_handler */
 
 /* Replies of handlers. `view` is taken over. */
 void web_page(struct web *w, const struct request *q, struct reply *r, unsigned status,

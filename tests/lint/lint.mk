@@ -7,7 +7,7 @@ packages-lint:
 
 lint: packages-lint ## format, clang-tidy, cppcheck, gcc -fanalyzer, layers, foreign headers, limits
 	@$(MAKE) --no-print-directory -s $(EMBED) $(B)/gen/web/assets.inc
-	@$(LINT) --flags "-std=c11 $(CPPFLAGS)" $(if $(ONLY),--only $(ONLY))
+	@$(LINT) --flags "-std=c11 -DLINT $(CPPFLAGS)" $(if $(ONLY),--only $(ONLY))
 
 lint-fast: ## format, layers, foreign headers, limits: seconds
 	@$(LINT) --target lint-fast

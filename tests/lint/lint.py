@@ -83,13 +83,13 @@ def analyzer_jobs(build, flags):
 
 
 def cppcheck_jobs(build, flags):
-    """One folder at a time: cppcheck's own view of a whole program finds nothing more in C here."""
-    options = [f for f in flags if f.startswith(("-I", "-D"))]
     config = "tests/lint/cppcheck.txt"
-    return per_file_jobs("cppcheck", build, flags, [config], lambda path: [
+    macros = "tests/lint/cppcheck.h"
+    options = [f for f in flags if f.startswith(("-I", "-D"))]
+    return per_file_jobs("cppcheck", build, flags, [config, macros], lambda path: [
         "cppcheck", "--quiet", "--std=c11", "--enable=warning,style,performance,portability",
-        "--inline-suppr", f"--suppressions-list={config}", "--error-exitcode=1", "--template=gcc",
-        "--library=posix", *options, path])
+        f"--suppressions-list={config}", "--error-exitcode=1", "--template=gcc", "--library=posix",
+        f"--include={macros}", *options, path])
 
 
 JOBS = {"format": format_jobs, "clang_tidy": tidy_jobs, "cppcheck": cppcheck_jobs, "analyzer": analyzer_jobs}
