@@ -10,8 +10,9 @@ import shutil
 import subprocess
 import sys
 
-# A slow input is a finding after 50 ms of processor time (fuzz.h); -timeout ends what hangs.
-LIMITS = ["-timeout=1", "-rss_limit_mb=512", "-malloc_limit_mb=256", "-print_final_stats=1", "-verbosity=1",
+# A slow input is a finding after 50 ms, a hanging one after 1 s of processor time (fuzz.c); -timeout is for
+# what waits without using any.
+LIMITS = ["-timeout=10", "-rss_limit_mb=512", "-malloc_limit_mb=256", "-print_final_stats=1", "-verbosity=1",
           "-use_value_profile=1", "-reload=0"]
 MAX_LEN = {"map": 16384, "crop": 16384, "yaml": 8192, "config": 8192, "proof": 8192, "text": 8192}
 WORD = re.compile(r'"((?:[^"\\\n]|\\.){2,40})"')
