@@ -8,7 +8,7 @@
 #include "controller/mailbox_state.h"
 #include <string.h>
 
-enum { BAD_MS = 200, BAD_PAUSE_MS = 10 };
+enum { BAD_MS = 200, BAD_READS = 4, BAD_PAUSE_MS = 10 };
 
 void outcomes_start(struct mailbox *m, uint32_t handed)
 {
@@ -20,13 +20,14 @@ void outcomes_start(struct mailbox *m, uint32_t handed)
     memset(m->out_bad, 0, m->ring_n * sizeof(*m->out_bad));
 }
 
-/* Whether this outcome has been unreadable for so long that it is a gap. */
+/* Whether this outcome has been unreadable for so long, and been read so often, that it is a gap:
+ * two bad readings around a dead link say nothing of what stands at the PLC. */
 static bool given_up(struct mailbox *m, uint32_t index, struct mono now)
 {
     struct out_bad *b = &m->out_bad[index & (m->ring_n - 1u)];
     if (b->index != index)
-        *b = (struct out_bad){index, now};
-    return mono_since_ms(now, b->since) >= BAD_MS;
+        *b = (struct out_bad){index, 0, now};
+    return ++b->reads >= BAD_READS && mono_since_ms(now, b->since) >= BAD_MS;
 }
 
 static void move_handed(struct mailbox *m, uint32_t to)
@@ -104,12 +105,14 @@ bool outcomes_want(struct mailbox *m, struct mono now, struct want *ret, struct 
     return true;
 }
 
-/* Without checks an outcome counts after two equal reads. */
+/* Without checks an outcome counts after two equal reads; the reading before may have begun with
+ * another one. */
 static bool twice(const struct mailbox *m, const uint16_t *w, uint32_t i)
 {
+    uint32_t at = m->flight.seq + i - m->out_once_at;
     return m->o.map.checks ||
-           (m->out_once_at == m->flight.seq && i < m->out_once_n &&
-            memcmp(w, m->out_once + (size_t)MB_OUT_WORDS * i, MB_OUT_WORDS * sizeof(*w)) == 0);
+           (at < m->out_once_n &&
+            memcmp(w, m->out_once + (size_t)MB_OUT_WORDS * at, MB_OUT_WORDS * sizeof(*w)) == 0);
 }
 
 static void remember(struct mailbox *m, const struct reply *r)

@@ -56,12 +56,64 @@ static void test_outcome_thrown(void **state)
     th_free(t);
 }
 
+/* Until `n` outcomes were asked for in one request. */
+static void until_outcomes_read(struct th *t, int n)
+{
+    for (int i = 0; i < 1000; i++)
+        if (th_step(t) && t->last_want.tag == 6 && t->last_want.n == n * MB_OUT_WORDS)
+            return;
+    fail();
+}
+
+/* Two bad readings with a dead link between them: it can still be had. */
+static void test_outcome_after_outage(void **state)
+{
+    (void)state;
+    struct th *t = th_running(16);
+    th_post(t, 2);
+    th_run_ms(t, 100, true);
+    uint16_t *crc = &t->plc.mem[mb_out_addr(TP_B, 16, 1) + MB_OUT_CRC];
+    tp_fire(&t->plc);
+    *crc ^= 1;
+    until_outcomes_read(t, 1);
+    t->now = mono_add_ms(t->now, 300);
+    until_outcomes_read(t, 1);
+    *crc ^= 1;
+    th_run_ms(t, 100, true);
+    assert_int_equal(t->outcomes, 1);
+    assert_int_equal(t->gaps, 0);
+    th_free(t);
+}
+
+/* Without checks: read for the first time behind others that count already, then a dead link. */
+static void test_outcome_first_read_behind_others(void **state)
+{
+    (void)state;
+    struct th *t = th_new(1, 16, false);
+    th_run_ms(t, 500, true);
+    th_post(t, 4);
+    th_run_ms(t, 200, true);
+    t->cost_ns = 6000000; /* more than a poll: headers come between */
+    tp_fire(&t->plc);
+    tp_fire(&t->plc);
+    until_outcomes_read(t, 2);
+    tp_fire(&t->plc);
+    until_outcomes_read(t, 3);
+    t->now = mono_add_ms(t->now, 300);
+    th_run_ms(t, 200, true);
+    assert_int_equal(t->outcomes, 3);
+    assert_int_equal(t->gaps, 0);
+    th_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outcomes),
         cmocka_unit_test(test_outcomes_overrun),
         cmocka_unit_test(test_outcome_thrown),
+        cmocka_unit_test(test_outcome_after_outage),
+        cmocka_unit_test(test_outcome_first_read_behind_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

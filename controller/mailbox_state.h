@@ -139,7 +139,7 @@ struct mailbox {
     /* Last, and only touched as far as needed: ring_n of cells and out_bad, held_n of held. */
     struct cell cells[MAILBOX_RING_MAX];
     struct out_bad {
-        uint32_t index;
+        uint32_t index, reads;
         struct mono since;
     } out_bad[MAILBOX_RING_MAX];
     struct held {
