@@ -1,7 +1,7 @@
 /* The host's header words, and whether another host writes too (rule 9). Pure; bus thread.
  *
  * 1. ACK_SEQ and ACK_OUT never exceed what is committed and handed over; ACK_EPOCH is 0 unless
- *    running.
+ *    running, and after a failure until a header has shown that the PLC is still the same.
  * 2. HOST_HEARTBEAT changes with every attempt, so that a lost answer cannot look like a stopped
  *    host.
  * 3. Once another host is seen, nothing is written any more. */
@@ -46,7 +46,7 @@ void host_want(struct mailbox *m, struct want *ret, bool bye)
                         .ack_out = m->ack_out,
                         .new_epoch = m->proposal,
                         .new_epoch_nonce = m->proposal ? m->nonce : 0};
-    if (m->phase == RUNNING) /* invariant 1 */
+    if (m->phase == RUNNING && !m->slot_hold && !m->doubt.on) /* invariant 1 */
         h.ack_epoch = m->epoch;
     mailbox_write(m, bye ? TAG_GOODBYE : TAG_HOST, m->host, MB_HOST_WORDS, ret);
     mb_host_encode(&h, ret->words);
