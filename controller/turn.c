@@ -306,7 +306,7 @@ void turn_run(struct daemon *d, struct mono now)
         verb_run(d, r);
     }
     if (rc == 0 && blocks) {
-        rc = run_settle(d->store, wall_now(), &e);
+        rc = run_settle(d->store, now, &e);
         if (rc == 0)
             rc = item_blocks(d->store, now, false, &e);
         d->blocks_due = mono_add_ms(now, BLOCKS_PERIOD_MS);

@@ -32,6 +32,6 @@ int run_returned_mg(struct db *db, const struct run_row *r, int64_t *ret, struct
 int run_back_tell(struct command_context *c, const char *run, struct err *e);
 
 /* Closes the runs that were stopped and whose items have all come to an end, or that wait for an
- * outcome longer than a minute (those items stand as unknown). Inside the open transaction, about
- * once a second. */
-int run_settle(struct store *s, struct wall now, struct err *e);
+ * outcome longer than a minute of this process (those items stand as unknown). Inside the open
+ * transaction, about once a second. */
+int run_settle(struct store *s, struct mono now, struct err *e);

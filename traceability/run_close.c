@@ -1,8 +1,9 @@
 /* The end of a run: stopped by a person, closed on what the outcome ring said; calibration samples.
  * Main thread of lotlined.
  *
- * 1. A stopped run waits for the items on the belt, a minute at most; what has no outcome then is
- *    unknown, a line of its own in the balance, and is nobody's graded goods.
+ * 1. A stopped run waits for the items on the belt, a minute at most by the monotonic clock (a
+ *    restart begins it anew); what has no outcome then is unknown, a line of its own in the
+ *    balance, and is nobody's graded goods.
  * 2. Masses of the edges into an output lot sum to its mass, split by the masses of the inputs. */
 #include "traceability/graded.h"
 #include "traceability/item.h"
@@ -10,6 +11,7 @@
 #include "traceability/run.h"
 #include "traceability/share.h"
 #include "traceability/step.h"
+#include "traceability/store_inner.h"
 #include "traceability/totals.h"
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +98,19 @@ static int close_run(struct command_context *c, const struct run_row *r, json_t 
     return rc;
 }
 
+/* Invariant 1. How long this process has known that the run is stopping; from now on it does. */
+static int64_t waited_ms(struct run_waits *w, uint32_t run, struct mono now)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (w->of[i].run == run)
+            return mono_since_ms(now, w->of[i].since);
+    if (w->n == sizeof w->of / sizeof w->of[0])
+        memmove(w->of, w->of + 1, --w->n * sizeof w->of[0]);
+    w->of[w->n].run = run;
+    w->of[w->n++].since = now;
+    return 0;
+}
+
 static int answer_stopping(const struct run_row *r, int64_t in_flight, json_t **ret, struct err *e)
 {
     return step_answer(ret,
@@ -116,7 +131,7 @@ int command_run_stop(struct command_context *c, const json_t *args, json_t **ret
         return err_set(e, ERR_STATE, "run %s is closed already", r.id);
     if ((rc = totals_in_flight(db, r.run, &in_flight, e)) < 0)
         return rc;
-    bool waited = r.stopped_ms && wall_now().ms - r.stopped_ms > FLIGHT_MS;
+    bool waited = r.stopped_ms && waited_ms(&c->store->stopping, r.run, mono_now()) > FLIGHT_MS;
     if (in_flight == 0 || waited)
         return close_run(c, &r, ret, e);
     if (!r.stopped_ms &&
@@ -128,8 +143,7 @@ int command_run_stop(struct command_context *c, const json_t *args, json_t **ret
     return answer_stopping(&r, in_flight, ret, e);
 }
 
-/* Invariant 1. */
-static int settle_one(struct command_context *c, uint32_t run, struct wall now, struct err *e)
+static int settle_one(struct command_context *c, uint32_t run, struct mono now, struct err *e)
 {
     struct run_row r;
     int64_t in_flight;
@@ -137,13 +151,13 @@ static int settle_one(struct command_context *c, uint32_t run, struct wall now, 
     int rc = run_get_no(store_db(c->store), run, &r, e);
     if (rc < 0 || (rc = totals_in_flight(store_db(c->store), run, &in_flight, e)) < 0)
         return rc;
-    if (in_flight == 0 || now.ms - r.stopped_ms > FLIGHT_MS)
+    if (in_flight == 0 || waited_ms(&c->store->stopping, run, now) > FLIGHT_MS)
         rc = close_run(c, &r, &answer, e);
     json_decref(answer);
     return rc;
 }
 
-int run_settle(struct store *st, struct wall now, struct err *e)
+int run_settle(struct store *st, struct mono now, struct err *e)
 {
     const struct actor daemon = {ROLE_DAEMON, "daemon"};
     struct command_context c = {st, &daemon, NULL};

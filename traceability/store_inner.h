@@ -5,6 +5,15 @@
 #include "traceability/item_place.h"
 #include "traceability/store.h"
 
+/* Runs that are stopping, and since when this process knows: by the clock that nobody sets. */
+struct run_waits {
+    size_t n;
+    struct {
+        uint32_t run;
+        struct mono since;
+    } of[64];
+};
+
 struct store {
     struct db *db, *people;
     char *dir, *key_path;
@@ -17,6 +26,7 @@ struct store {
     bool erased; /* people: overwrite the log after the commit */
     struct item_places places;
     struct held_row held;
+    struct run_waits stopping;
 };
 
 /* 0 inside a healthy transaction; else ERR_STATE or ERR_IO. */
