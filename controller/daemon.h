@@ -84,8 +84,11 @@ struct daemon {
     struct mono retry; /* when to try again */
     struct mono blocks_due, started;
     int64_t head, commits, commit_max_us, last_commit_ms;
-    struct wall wall_seen; /* for steps of the clock */
-    struct mono mono_seen;
+    struct clock_pair {
+        struct wall wall;
+        struct mono mono;
+    } clock_seen, clock_next; /* of the last commit, of this turn */
+    int64_t stepped_ms;       /* between them */
 };
 
 /* Opens the record, builds lines, scales, stations and their buses; starts nothing. */

@@ -245,6 +245,9 @@ static void turn_committed(struct daemon *d, struct mono began)
         d->commit_max_us = us;
     d->commits++;
     d->last_commit_ms = wall_now().ms;
+    if (d->stepped_ms)
+        log_warn("the clock was stepped by %lld ms", (long long)d->stepped_ms);
+    d->clock_seen = d->clock_next;
     stations_settle(d, true);
     if (d->failed) {
         d->failed = false;
@@ -264,18 +267,21 @@ static void turn_committed(struct daemon *d, struct mono began)
     }
 }
 
-/* The clock of the wall against the monotonic one: a step over a second is an event. */
-static int note_clock(struct daemon *d, struct mono now, struct err *e)
+/* The clock of the wall against the monotonic one: a step over a second is an event. Both are read
+ * again when something came between them; what is read counts when the turn is committed. */
+static int note_clock(struct daemon *d, struct err *e)
 {
-    struct wall w = wall_now();
-    int64_t step = w.ms - d->wall_seen.ms - mono_since_ms(now, d->mono_seen);
-    bool first = d->wall_seen.ms == 0;
-    d->wall_seen = w;
-    d->mono_seen = now;
-    if (first || (step < 1000 && step > -1000))
-        return 0;
-    log_warn("the clock was stepped by %lld ms", (long long)step);
-    return clock_stepped(d->store, step, e);
+    struct clock_pair *seen = &d->clock_seen, *next = &d->clock_next;
+    struct mono before;
+    int tries = 5;
+    do {
+        before = mono_now();
+        next->wall = wall_now();
+        next->mono = mono_now();
+    } while (mono_since_ms(next->mono, before) > 10 && --tries);
+    int64_t step = next->wall.ms - seen->wall.ms - mono_since_ms(next->mono, seen->mono);
+    d->stepped_ms = seen->mono.ns == 0 || (step < 1000 && step > -1000) ? 0 : step;
+    return d->stepped_ms ? clock_stepped(d->store, step, e) : 0;
 }
 
 void turn_run(struct daemon *d, struct mono now)
@@ -298,7 +304,7 @@ void turn_run(struct daemon *d, struct mono now)
         return;
     int rc = store_begin(d->store, &e);
     if (rc == 0)
-        rc = note_clock(d, now, &e);
+        rc = note_clock(d, &e);
     if (rc == 0)
         rc = apply_all(d, &e);
     while (rc == 0 && (r = control_next(d->control))) {
