@@ -80,8 +80,10 @@ static int run(struct config *c, struct err *e)
         log_info("ready: %zu lines, %zu scales, %zu stations, record at event %lld", c->n_lines,
                  c->n_scales, c->n_stations, (long long)d->head);
         sd_notify(0, "READY=1");
-        sd_event_loop(loop);
+        int ended = sd_event_loop(loop);
         sd_notify(0, "STOPPING=1");
+        if (ended < 0)
+            rc = err_set(e, ERR_IO, "the event loop ended: %s", strerror(-ended));
     }
     if (d && d->c)
         daemon_stop(d);
