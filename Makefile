@@ -29,8 +29,12 @@ HARD :=
 OPT := -O1 -g -fsanitize=thread
 WARN := $(filter-out -Wnull-dereference,$(WARN))
 endif
+ifeq ($(V),cover)
+HARD :=
+OPT := -O0 -g --coverage -fprofile-update=atomic
+endif
 CFLAGS  += -std=c11 -fPIE -pthread $(OPT) $(WARN) $(HARD)
-LDFLAGS += -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(filter -fsanitize=%,$(OPT))
+LDFLAGS += -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(filter -fsanitize=% --coverage,$(OPT))
 
 # What each folder's archive needs from outside, and whom it may link: facts of layers.txt.
 layer = $(strip $(shell sed -n 's/^$(1): *//p' layers.txt))

@@ -14,3 +14,22 @@ lint-fast: ## format, layers, foreign headers, limits: seconds
 
 format: ## clang-format over the source
 	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+# ---- make cover: a build of its own with counters, and in it what make check runs, bit by bit.
+# WITH=unit: the folders' unit tests. small: also the fuzz targets' seeds and the short simulations.
+# all: also pytest with the real programs (one that is killed takes its counters with it).
+WITH ?= all
+cover_small := $(filter small all,$(WITH))
+cover_all := $(filter all,$(WITH))
+.PHONY: cover cover-run
+cover: packages-check ## branches that the tests take, by folder; WITH=unit|small|all (all)
+	@tests/tools/install-packages cover
+	@$(MAKE) --no-print-directory -s V=cover $(if $(filter command line,$(origin B)),B=$(B)/cover) cover-run
+
+cover-run:
+	@$(MAKE) --no-print-directory -s -j2 all mo tests
+	@find $(B) -name '*.gcda' -delete
+	@$(MAKE) --no-print-directory -s test-unit > $(B)/unit.log 2>&1 || { tail -40 $(B)/unit.log; exit 1; }
+	@$(if $(cover_small),$(MAKE) --no-print-directory -s fuzz-seeds check-small > $(B)/small.log 2>&1 || { tail -40 $(B)/small.log; exit 1; })
+	@$(if $(cover_all),$(MAKE) --no-print-directory -s test-py > $(B)/pytest.log 2>&1 || tail -12 $(B)/pytest.log)
+	@$(PY) tests/lint/cover.py --build $(B) --with $(WITH)
