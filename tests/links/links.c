@@ -49,6 +49,15 @@ _Noreturn void give_up(const char *what)
     exit(1);
 }
 
+/* A lane that never comes back ends the run. */
+static void stuck(int sig)
+{
+    static const char why[] = "check-links: a link never came back\n";
+    (void)sig;
+    (void)!write(STDERR_FILENO, why, sizeof(why) - 1);
+    _exit(1);
+}
+
 static uint64_t number(const char *name, uint64_t def)
 {
     const char *text = getenv(name);
@@ -374,6 +383,8 @@ int main(void)
     seed = number("SEED", (uint64_t)t.tv_nsec ^ (uint64_t)t.tv_sec << 20);
     fprintf(stderr, "check-links: SEED=%" PRIu64 "\n", seed);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGALRM, stuck);
+    alarm(n < SMALL ? 60 : 1200);
     if (!mkdtemp(dir))
         give_up("no directory");
     int64_t began = mono_now().ns;

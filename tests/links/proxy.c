@@ -305,6 +305,13 @@ static void end_with(struct side *s, enum then then, const struct asked *a)
     later(s, now_ns() + (int64_t)dice(&s->d, 500000), a->frame, 0, a)->then = then;
 }
 
+/* Another unit's or function's registers. */
+static void other_words(struct side *s, uint8_t *pdu, size_t n)
+{
+    for (size_t i = 2; i < n; i++)
+        pdu[i] = (uint8_t)dice(&s->d, 256);
+}
+
 /* Spoils the answer f of n bytes in place; its size. */
 static size_t spoil(struct side *s, const struct asked *a, uint8_t *f, size_t n)
 {
@@ -323,12 +330,16 @@ static size_t spoil(struct side *s, const struct asked *a, uint8_t *f, size_t n)
         put16(f, get16(f) - (dice(&s->d, 2) ? 1 + dice(&s->d, 4) : 1 + dice(&s->d, 65534)));
         return n;
     case FAULT_PROTOCOL: put16(f + 2, 1 + dice(&s->d, 65535)); return n;
-    case FAULT_UNIT: f[b - 1] = (uint8_t)(f[b - 1] + 1 + dice(&s->d, 255)); break;
+    case FAULT_UNIT:
+        f[b - 1] = (uint8_t)(f[b - 1] + 1 + dice(&s->d, 255));
+        other_words(s, pdu, words ? pdu_n : 0);
+        break;
     case FAULT_FUNCTION:
         do
             k = functions[dice(&s->d, sizeof(functions))];
         while (k == pdu[0]);
         pdu[0] = (uint8_t)k;
+        other_words(s, pdu, words ? pdu_n : 0);
         break;
     case FAULT_FEWER:
         if (have > 1) {
