@@ -255,10 +255,12 @@ static void conflict(struct mailbox *m, const struct mb_header *h, struct mono n
 }
 
 /* Committed earlier (an epoch that comes back from a copy) or opened just now; outcomes that are
- * out of reach are a gap. */
+ * out of reach are a gap. What is held under committed numbers of an earlier epoch cannot be
+ * compared any more and may be other items (rule 3). */
 static void open_unknown(struct mailbox *m, const struct mb_header *h, struct mono now)
 {
-    if (went_back(h->head_seq, m->rec.seq) || went_back(h->out_head, m->rec.out)) {
+    if (went_back(h->head_seq, m->rec.seq) || went_back(h->out_head, m->rec.out) ||
+        went_back(h->oldest_seq, m->rec.seq + 1)) {
         conflict(m, h, now);
         return;
     }

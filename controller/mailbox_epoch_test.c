@@ -151,6 +151,28 @@ static void test_ring_too_small(void **state)
     }
 }
 
+/* 3: an earlier epoch comes back and holds items under numbers that were committed. */
+static void test_earlier_epoch_comes_back(void **state)
+{
+    (void)state;
+    for (uint32_t committed = 2; committed <= 3; committed++) {
+        struct th *t = th_running(16);
+        th_post(t, 2);
+        th_run_ms(t, 100, true);
+        th_post(t, 3); /* held: 3 to 5 */
+        t->rec = (struct item_line_state){.epoch = 50, .epoch_seen = true};
+        th_crash(t);
+        th_run_ms(t, 100, false);
+        assert_int_equal(t->queue[0].n.kind, NEWS_EPOCH_UNKNOWN);
+        t->queued = 0;
+        mailbox_order_open(t->m, 41, committed, 0);
+        th_run_ms(t, 100, false);
+        assert_int_equal(th_view(t).quarantined, committed == 3);
+        assert_int_equal(th_host_words(t).ack_epoch, committed == 3 ? 0 : 41);
+        th_free(t);
+    }
+}
+
 static void rewind_head(struct th *t, uint32_t to)
 {
     t->plc.rewound = true;
@@ -394,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_lost_before_first),
         cmocka_unit_test(test_unknown_epoch),
         cmocka_unit_test(test_ring_too_small),
+        cmocka_unit_test(test_earlier_epoch_comes_back),
         cmocka_unit_test(test_head_below_committed),
         cmocka_unit_test(test_reboot_with_lower_head),
         cmocka_unit_test(test_record_differs),
