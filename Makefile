@@ -109,7 +109,7 @@ SEED ?= 1
 BROKER ?= on
 FAULT ?=
 PORT ?= 0
-.PHONY: check-kill packages-demo packages-check demo check test-py mo tour install
+.PHONY: packages-demo packages-check demo check test-py mo tour install
 packages-demo:
 	@tests/tools/install-packages build demo
 packages-check:
@@ -140,14 +140,11 @@ tour: ## the files on the way of an item, in order
 	  sed -E 's/^([^:]*):way: ([0-9]+)\/12 (.*)$$/\2 \1 \3/; s/ \*\/$$//' | sort -n | \
 	  awk '{ n = $$1; f = $$2; $$1 = $$2 = ""; printf "%2d  %-34s%s\n", n, f, $$0 }'
 
-check-kill: packages-check ## kill -9 of lotlined in every window; N=60
-	@$(MAKE) --no-print-directory -s -j2 all mo
-	@LOTLINE_BUILD=$(abspath $(B)) $(PY) tests/scenario/kills.py --n $(or $(N),60)
-
 include tests/lint/lint.mk
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 include tests/links/links.mk
 include tests/simulation/sim.mk
 include tests/simulation/crash.mk
+include tests/real/real.mk
 -include $(DEPS)

@@ -168,6 +168,8 @@ class Office:
 class Kills:
     """A shed at work, its deaths and the judgement."""
 
+    ring = RING
+
     def __init__(self, run, n, seed=1, rate=RATE, build=None, say=print):
         self.n, self.say, self.rate = n, say, rate
         self.shed = Shed(run, build=build, seed=seed, rate=rate, site="kills")
@@ -180,12 +182,12 @@ class Kills:
     def start(self):
         s = self.shed
         shutil.copytree(ROOT / "crops", self.crops, ignore=shutil.ignore_patterns("*.c", "*.h", "*.def"))
-        words = dict(name="s1", port=0, unit=1, rate=self.rate, items=0, ring=RING, outlets=5, default=DEFAULT)
+        words = dict(name="s1", port=0, unit=1, rate=self.rate, items=0, ring=self.ring, outlets=5, default=DEFAULT)
         words["spacing-ms"], words["decision-ms"], words["retentive"] = 4, 400, 1
         s.start_sim(["sorter:" + ",".join(f"{k}={v}" for k, v in words.items()),
                      "scale:name=w1,port=0,unit=1,settle-ms=50"])
         self.plc = Tail(s.truth)
-        self.proxy = ModbusProxy(s.sim_devices["s1"]["port"], ring=RING)
+        self.proxy = ModbusProxy(s.sim_devices["s1"]["port"], ring=self.ring)
         self.killer = self.proxy.hooks = Killer(s)
         s.write_config(lines=[s.line_config(port=self.proxy.port)], crops=str(self.crops),
                        **s.quick_scale())
