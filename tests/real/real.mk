@@ -25,3 +25,8 @@ check-disk: packages-check ## full, read-only and failing disks under a working 
 check-clocks: packages-check ## the wall clock jumps by seconds, days, to 1970, 2038, 2106 under a working shed; N=60 SEED=1
 	@$(MAKE) --no-print-directory -s -j2 all mo real-shims
 	@$(REAL)/clocks.py --n $(or $(N),60) --seed $(or $(SEED),1)
+
+.PHONY: check-stops
+check-stops: packages-check ## programs, single threads, PLC, scale and broker stand still for up to a minute; N=40 SEED=1
+	@$(MAKE) --no-print-directory -s -j2 all mo real-shims
+	@$(REAL)/stops.py --n $(or $(N),40) --seed $(or $(SEED),1)
