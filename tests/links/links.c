@@ -40,7 +40,7 @@ const char *const fault_words[FAULTS] = {
 };
 
 static char dir[] = "/tmp/links-XXXXXX";
-static struct lane *tcp_free, *rtu_free; /* lanes that no storm uses */
+static struct lane *tcp_free, *rtu_free, *tcp_control, *rtu_control; /* that no storm uses */
 static _Atomic int64_t machine_late_ns, tty_late_ns;
 
 _Noreturn void give_up(const char *what)
@@ -142,7 +142,7 @@ static uint64_t asked(enum lane_kind kind)
 
 static bool storms(const struct lane *l)
 {
-    return l != tcp_free && l != rtu_free;
+    return l != tcp_free && l != rtu_free && l != tcp_control && l != rtu_control;
 }
 
 /* ---- phases ---- */
@@ -164,6 +164,7 @@ static void storm(uint64_t tcp, uint64_t rtu)
 }
 
 /* Outages on the lanes that stormed; beside them, on the others, units that share. */
+enum { TCP_DEAD, RTU_DEAD, TCP_WHOLE, RTU_WHOLE, SHARES };
 struct shared {
     struct lane *lane;
     struct share *ret;
@@ -174,25 +175,27 @@ struct shared {
 static void *run_shared(void *arg)
 {
     struct shared *s = arg;
-    share_run(s->lane, s->ms, s->ret);
+    share_run(s->lane, s->lane == tcp_free || s->lane == rtu_free, s->ms, s->ret);
     return NULL;
 }
 
-static void outages(int each, int share_ms, struct share *ret_tcp, struct share *ret_rtu)
+static void outages(int each, int share_ms, struct share ret[SHARES])
 {
-    struct shared s[2] = {{tcp_free, ret_tcp, share_ms, 0}, {rtu_free, ret_rtu, share_ms, 0}};
+    struct lane *const of[SHARES] = {tcp_free, rtu_free, tcp_control, rtu_control};
+    struct shared s[SHARES];
     recoveries = each;
     for (int i = 0; i < n_lanes; i++)
         if (storms(&lanes[i]) && lanes[i].kind != LANE_MAILBOX) {
             lanes[i].per_mille = 0;
             start(&lanes[i], drive_recovery);
         }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < SHARES; i++) {
+        s[i] = (struct shared){.lane = of[i], .ret = &ret[i], .ms = share_ms};
         s[i].lane->timeout_ms = 20;
         if (pthread_create(&s[i].thread, NULL, run_shared, &s[i]) != 0)
             give_up("no thread");
     }
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < SHARES; i++)
         pthread_join(s[i].thread, NULL);
     for (int i = 0; i < n_lanes; i++)
         if (storms(&lanes[i]) && lanes[i].kind != LANE_MAILBOX)
@@ -264,13 +267,18 @@ struct result {
     uint64_t tcp, rtu, mailbox;
     struct mailbox_sum sum;
     struct held grown;
-    struct share share_tcp, share_rtu;
+    struct share share[SHARES];
     int flaps;
     bool small;
     double seconds;
 };
 
 static int broken;
+
+static unsigned percent(unsigned n, unsigned of)
+{
+    return of ? 100 * n / of : 0;
+}
 
 static void promise(bool holds, const char *what)
 {
@@ -297,8 +305,10 @@ static void judge(const struct result *r)
     promise(r->grown.fds == 0, "descriptors were left");
     promise(r->grown.rss_kb <= RSS_KB, "memory grew");
     unsigned least = r->small ? 0 : LEAST_PERCENT; /* of a second or two only a noise */
-    promise(r->share_tcp.percent >= least, "a dead unit behind a gateway slowed the others");
-    promise(r->share_rtu.percent >= least, "a dead unit on a serial line slowed the others");
+    promise(percent(r->share[TCP_DEAD].rest, r->share[TCP_WHOLE].rest) >= least,
+            "a dead unit behind a gateway slowed the others");
+    promise(percent(r->share[RTU_DEAD].rest, r->share[RTU_WHOLE].rest) >= least,
+            "a dead unit on a serial line slowed the others");
     for (int i = 1; i < FAULTS; i++)
         promise(tally.fault[i] > 0, fault_words[i]);
 }
@@ -338,10 +348,15 @@ static void show(const struct result *r)
            (double)over_own_ns[0] / 1e6, (double)over_own_ns[1] / 1e6);
     printf(",\"machine_ms\":{\"timer\":%.2f,\"tty\":%.2f}", (double)machine_late_ns / 1e6,
            (double)tty_late_ns / 1e6);
-    printf(",\"one_of_eight_dead\":{\"tcp_percent\":%u,\"tcp_first_percent\":%u,\"tcp_per_s\":%u,"
-           "\"rtu_percent\":%u,\"rtu_first_percent\":%u,\"rtu_per_s\":%u}",
-           r->share_tcp.percent, r->share_tcp.first_percent, r->share_tcp.after,
-           r->share_rtu.percent, r->share_rtu.first_percent, r->share_rtu.after);
+    printf(",\"one_of_eight_dead\":{");
+    for (int i = TCP_DEAD; i <= RTU_DEAD; i++) {
+        const struct share *dead = &r->share[i], *whole = &r->share[i + TCP_WHOLE];
+        const char *name = i == TCP_DEAD ? "tcp" : "rtu";
+        printf("%s\"%s_percent\":%u,\"%s_first_percent\":%u,\"%s_answers\":%u", i ? "," : "", name,
+               percent(dead->rest, whole->rest), name, percent(dead->first, whole->first), name,
+               dead->rest);
+    }
+    printf("}");
     printf(",\"seconds\":%.1f}\n", r->seconds);
 }
 
@@ -371,6 +386,8 @@ static void make_lanes(void)
         lane_new(LANE_MAILBOX)->deep = i % 2;
     tcp_free = lane_new(LANE_TCP);
     rtu_free = lane_new(LANE_RTU);
+    tcp_control = lane_new(LANE_TCP);
+    rtu_control = lane_new(LANE_RTU);
 }
 
 int main(void)
@@ -403,7 +420,7 @@ int main(void)
         storm(n, n / SERIAL_SHARE);
         say("storm");
         outage_most_ms = small ? 280 : 1480;
-        outages(small ? 1 : 8, small ? 400 : 20000, &r.share_tcp, &r.share_rtu);
+        outages(small ? 1 : 8, small ? 400 : 20000, r.share);
         say("outages");
         r.flaps = small ? 1000 : 10000;
         flaps(r.flaps, r.flaps / SERIAL_SHARE, &r.grown);

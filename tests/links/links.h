@@ -152,7 +152,7 @@ struct mailbox_sum {
 void mailbox_judge(struct lane *l, struct mailbox_sum *add);
 /* share.c: several units on one connection, one of them dead */
 struct share {
-    unsigned before, after;          /* good answers a second of the live ones */
-    unsigned percent, first_percent; /* of the time after; of the first tenth of it */
+    unsigned first,
+        rest; /* good answers of the live: in the first tenth of the time, in the time */
 };
-void share_run(struct lane *l, int ms, struct share *ret);
+void share_run(struct lane *l, bool one_dead, int ms, struct share *ret);
