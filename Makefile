@@ -147,4 +147,5 @@ include tests/links/links.mk
 include tests/simulation/sim.mk
 include tests/simulation/crash.mk
 include tests/real/real.mk
+include tests/mutants/mutants.mk
 -include $(DEPS)

@@ -125,6 +125,23 @@ static void test_no_ack_before_header(void **state)
     th_free(t);
 }
 
+/* 4: numbers of a long epoch. */
+static void test_far_numbers(void **state)
+{
+    (void)state;
+    struct th *t = th_running(16);
+    t->plc.epoch_first = t->plc.n_items - 70000;
+    t->plc.head = t->rec.seq = t->plc.committed = 70000;
+    t->plc.oldest = t->plc.fire_from = 70001;
+    th_crash(t);
+    th_run_ms(t, 300, true);
+    th_post(t, 3);
+    th_run_ms(t, 300, true);
+    assert_int_equal(th_host_words(t).ack_seq, 70003);
+    assert_int_equal(t->plc.oldest, 70004);
+    th_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_goodbye),
         cmocka_unit_test(test_heartbeat_without_answers),
         cmocka_unit_test(test_no_ack_before_header),
+        cmocka_unit_test(test_far_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,25 @@ static void test_adopted(void **state)
     th_free(t);
 }
 
+/* 5: a slot whose check does not hold is none: the item is decided anew. */
+static void test_half_a_slot_is_not_adopted(void **state)
+{
+    (void)state;
+    struct th *t = th_running(16);
+    th_post(t, 2);
+    th_next_want(t, 16, t->plc.host + MB_HOST_WORDS);
+    uint16_t *slot = &t->plc.mem[mb_slot_addr(t->plc.host, t->plc.slot_m, 2)];
+    slot[MB_SLOT_CHECK] ^= 1;
+    tp_item(&t->plc, 2)->first_outlet = 0;
+    t->outlet = 4;
+    th_crash(t);
+    th_run_ms(t, 200, true);
+    assert_int_equal(t->adopted, 1);
+    assert_int_equal(t->stored[1].outlet, 2);
+    assert_int_equal(t->stored[2].outlet, 4);
+    th_free(t);
+}
+
 /* 6: header, records, slots: nothing in between, also when host words are due. */
 static void test_order_of_requests(void **state)
 {
@@ -323,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_unit_refused),
         cmocka_unit_test(test_adopted),
+        cmocka_unit_test(test_half_a_slot_is_not_adopted),
         cmocka_unit_test(test_order_of_requests),
         cmocka_unit_test(test_slots_wrap),
         cmocka_unit_test(test_overwritten),

@@ -199,6 +199,8 @@ static void test_weights(void **state)
         {-35, 1, MB_UNIT_G, 0, -3500},
         {INT32_MIN, 0, MB_UNIT_KG, 0, -2147483648000000},
         {18399, 0, MB_UNIT_MG, 0, 18399},
+        {16777217, 0, MB_UNIT_MG, 0, 16777217}, /* more than a float holds */
+        {123456789, 2, MB_UNIT_G, 0, 1234567890},
         {1, 6, MB_UNIT_KG, 0, 1},
         {1, 4, MB_UNIT_G, ERR_RANGE, 0},
         {1, 7, MB_UNIT_KG, ERR_RANGE, 0},

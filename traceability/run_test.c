@@ -78,7 +78,9 @@ static void every_item_counts_once(void **state)
     char lot[IDENT_LOT_SIZE];
     farm_lot(m, m->farmer1, 1111000, lot);
     farm_start_run(m, lot, NULL, &r);
-    farm_item(m, r.run, 1, 1000, 1, 1, 1);      /* as planned */
+    farm_item(m, r.run, 1, 1000, 1, 1, 1); /* as planned */
+    struct outcome again = {m->f.line, m->f.epoch, ++m->out, m->seq, 4, 5, {0}};
+    OK(outcome_append(m->f.s, &again, e));      /* told twice: the first counts */
     farm_item(m, r.run, 2, 10000, 2, 4, 2);     /* late: default outlet */
     farm_item(m, r.run, 1, 100000, 1, 3, 3);    /* blocked: overflow */
     farm_item(m, r.run, 0, 1000000, 4, 4, 1);   /* not graded */

@@ -84,6 +84,28 @@ static void order_and_paging(void **state)
     fix_commit(f);
 }
 
+/* The wall's clock may go back: the order is the number's. */
+static void no_clock_orders_a_stream(void **state)
+{
+    struct fix *f = *state;
+    struct seen s = {0};
+    fix_open(f);
+    fix_begin(f);
+    json_t *body = json_pack("{s:s,s:s}", "lot", "G261124-A0017", "reason", "test");
+    add_buyer(f, "market");
+    OK(event_append(f->s, EVENT_LOT_HELD, body, "uid:7", NULL, e));
+    json_decref(body);
+    OK(db_exec(store_db(f->s),
+               "INSERT INTO event SELECT (SELECT max(seq)+1 FROM event),fmt,kind,1000,body,leaf"
+               " FROM event WHERE kind='lot.held';"
+               "INSERT INTO stream SELECT 'market',1,2,max(seq) FROM event",
+               e));
+    OK(stream_read(store_db(f->s), "market", 0, 0, 10, see, &s, e));
+    assert_true(s.n == 2 && s.at[0] == 1 && s.at[1] == 2);
+    forget(&s);
+    store_rollback(f->s);
+}
+
 /* Public events of the domain go to every buyer that stands registered, densely. */
 static void everybody_gets_public_events(void **state)
 {
@@ -216,6 +238,7 @@ static void listing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        FIX_TEST(no_clock_orders_a_stream),
         FIX_TEST(order_and_paging),
         FIX_TEST(everybody_gets_public_events),
         FIX_TEST(restore_names_the_past),

@@ -4,17 +4,20 @@
  *
  * Invariants
  *  1. What a buyer has once received is in the record for ever, with the same bytes.
- *  2. Sequence numbers are dense; a repeated one has the same bytes. */
+ *  2. Sequence numbers are dense; a repeated one has the same bytes; what a cut repeats is bounded.
+ *  3. Only the head is retained, and it tells of nothing that no broker has had.
+ *  4. The cursor is never written past what a broker has acknowledged. */
 #include "base/json.h"
 #include "base/log.h"
 #include "mqtt/publisher.h"
+#include "tests/simulation/disk.h"
 #include "tests/simulation/world.h"
 #include "traceability/store.h"
 #include "traceability/stream.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { POST = 256, GOT_MAX = 1 << 16, PATIENCE_MS = 2000 };
+enum { POST = 256, GOT_MAX = 1 << 16, PATIENCE_MS = 2000, REPEAT_MAX = 200 };
 
 /* ---- broker and network: letters with a time of arrival, in order on each connection ---- */
 
@@ -34,6 +37,10 @@ static size_t letters;
 static struct mono last_due, broker_back, buyer_back;
 static uint32_t lossy;
 static bool up; /* the connection of the publisher */
+/* Newest event that a broker ever had, and of which the publisher has heard so. */
+static int64_t broker_top, puback_top;
+static int64_t cursor_at; /* written */
+static bool cursor_failed;
 
 static struct letter *mail(enum letter_kind kind, int32_t lo_ms, int32_t hi_ms)
 {
@@ -151,6 +158,26 @@ bool client_connected(const struct client *c)
     return up;
 }
 
+static int64_t number_after(const char *text, const char *key)
+{
+    const char *p = strstr(text, key);
+    return p ? strtoll(p + strlen(key), NULL, 10) : -1;
+}
+
+/* Invariants 2 and 3. */
+static void judge_publish(const struct client_publish *p)
+{
+    bool head = strstr(p->topic, "/head") != NULL, event = strstr(p->topic, "/ev/") != NULL;
+    if (p->retain != head)
+        wrong("%s is retained: %d", p->topic, p->retain);
+    if (head && number_after(p->payload, "\"seq\":") > broker_top)
+        wrong("the head tells of event %lld, the broker has %lld",
+              (long long)number_after(p->payload, "\"seq\":"), (long long)broker_top);
+    if (event && number_after(p->payload, "\"streamseq\":") < broker_top - REPEAT_MAX)
+        wrong("event %lld is published again, the broker has %lld",
+              (long long)number_after(p->payload, "\"streamseq\":"), (long long)broker_top);
+}
+
 int client_publish(struct client *c, const struct client_publish *p)
 {
     (void)c;
@@ -161,6 +188,7 @@ int client_publish(struct client *c, const struct client_publish *p)
         flying += post[i].kind == TO_BROKER;
     if (flying > CLIENT_WINDOW + 16)
         return ERR_AGAIN;
+    judge_publish(p);
     struct letter *l = mail(TO_BROKER, 0, 8);
     snprintf(l->topic, sizeof l->topic, "%s", p->topic);
     if (!(l->payload = malloc(p->n + 1)))
@@ -212,12 +240,6 @@ static void ask_again(void)
     l->payload = malloc(96);
     l->n = (size_t)snprintf(l->payload, 96, "{\"after\":[%lld,%lld],\"limit\":50,\"client\":\"b\"}",
                             (long long)buyer.epoch, (long long)buyer.last);
-}
-
-static int64_t number_after(const char *text, const char *key)
-{
-    const char *p = strstr(text, key);
-    return p ? strtoll(p + strlen(key), NULL, 10) : -1;
 }
 
 static void take_event(const char *doc, size_t n)
@@ -300,6 +322,8 @@ static void at_the_broker(const struct letter *l)
 {
     if (!up)
         return;
+    if (strstr(l->topic, "/ev/") && number_after(l->payload, "\"streamseq\":") > broker_top)
+        broker_top = number_after(l->payload, "\"streamseq\":");
     if (strstr(l->topic, "/head"))
         snprintf(retained, sizeof retained, "%s", l->payload);
     if (!away)
@@ -307,6 +331,8 @@ static void at_the_broker(const struct letter *l)
     if (l->qos1) {
         struct letter *ack = mail(EVENT, 0, 8);
         ack->ev = (struct client_event){.kind = CLIENT_ACKED, .context = l->context};
+        if (strstr(l->topic, "/ev/"))
+            ack->n = (size_t)number_after(l->payload, "\"streamseq\":");
     }
 }
 
@@ -340,6 +366,8 @@ static void arrive(size_t i)
         up |= l.ev.kind == CLIENT_CONNECTED;
         if (l.ev.kind == CLIENT_CONNECTED || l.ev.kind == CLIENT_REFUSED)
             the_client.connecting = false;
+        if (l.ev.kind == CLIENT_ACKED && l.n && (int64_t)l.n > puback_top)
+            puback_top = (int64_t)l.n;
         tell(l.ev.kind, l.ev.code, l.ev.context);
         break;
     }
@@ -363,9 +391,22 @@ void buyer_start(void)
     program_due = MONO_NEVER;
 }
 
+/* Who stops in peace leaves the cursor where the broker's acknowledgements are. */
+static void stop_publisher(void)
+{
+    json_t *r = publisher_report(publisher);
+    int64_t n = json_int_or(r, "cursor", 0);
+    json_decref(r);
+    publisher_free(publisher);
+    if (!disk_dead() && !cursor_failed && cursor_at < n)
+        wrong("the publisher stops at event %lld, its cursor at %lld", (long long)n,
+              (long long)cursor_at);
+}
+
 void buyer_stop(void)
 {
-    publisher_free(publisher);
+    if (publisher)
+        stop_publisher();
     db_close(reader);
     publisher = NULL;
     reader = NULL;
@@ -482,6 +523,17 @@ void buyer_heal(void)
     away = true; /* connects anew */
 }
 
+/* The broker is away for a while: events wait. */
+void buyer_dip(void)
+{
+    broker_back = in_ms(3000, 20000);
+    if (up || the_client.connecting) {
+        enum client_event_kind kind = up ? CLIENT_LOST : CLIENT_REFUSED;
+        cut();
+        tell(kind, -1, 0);
+    }
+}
+
 struct comparing {
     int64_t n;
     struct store_facts f;
@@ -525,4 +577,45 @@ void buyer_judge(bool all)
     if (store_facts(reader, &c.f, &e) < 0 ||
         stream_read(reader, "market", 0, 0, INT32_MAX, compare, &c, &e) < 0)
         wrong("the stream cannot be read: %s", e.text);
+}
+
+int __wrap_cursor_write(struct cursor *c, const struct cursor_position *p, struct err *e);
+int __real_cursor_write(struct cursor *c, const struct cursor_position *p, struct err *e);
+
+/* Invariant 4. */
+int __wrap_cursor_write(struct cursor *c, const struct cursor_position *p, struct err *e)
+{
+    if (p->n > puback_top)
+        wrong("the cursor is written at event %lld, the broker acknowledged %lld", (long long)p->n,
+              (long long)puback_top);
+    int rc = __real_cursor_write(c, p, e);
+    cursor_failed = rc < 0;
+    if (rc == 0)
+        cursor_at = p->n;
+    return rc;
+}
+
+/* As after a restore of another copy: its newest event had another hash. */
+void buyer_finish(void)
+{
+    struct err e = {0};
+    struct store_facts f;
+    struct cursor *c;
+    struct cursor_position at;
+    if (cursor_open(sink.state, sink.name, sink.stream, &c, &at, &e) < 0)
+        wrong("the cursor cannot be opened: %s", e.text);
+    at.leaf[0] ^= 1;
+    if (cursor_write(c, &at, &e) < 0)
+        wrong("the cursor cannot be written: %s", e.text);
+    cursor_close(c);
+    if (at.n == 0)
+        return;
+    if (store_open_reader(sink.store, &reader, &e) < 0 || store_facts(reader, &f, &e) < 0 ||
+        publisher_new(&sink, reader, f.site, f.store_id, &publisher, &e) < 0)
+        wrong("the publisher does not start: %s", e.text);
+    json_t *r = publisher_report(publisher);
+    if (strcmp(json_text_or(r, "state", ""), "stopped") != 0)
+        wrong("the publisher goes on from a cursor of another history");
+    json_decref(r);
+    buyer_stop();
 }

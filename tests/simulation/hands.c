@@ -26,8 +26,11 @@ enum step {
     LOT_CLOSE,
     RUN_START,
     BOX,
+    FEED_STOP,
+    FEED_RELEASE,
     PAUSE,
-    RUN_STOP
+    RUN_STOP,
+    FARMER_NEW
 };
 static enum step step;
 static enum { LOOK, ASKED, UNLOAD } phase;
@@ -44,6 +47,71 @@ static struct mono due, ask_again, pause_end, loaded;
 static bool resting, on_scale;
 static bool open_request; /* asked, and nobody knows yet what came of it */
 static json_t *args;
+static bool feed_stop, feed_asked;
+static struct mono feed_since;
+/* When lines were certainly under a run, or under none (run 0). */
+static struct span {
+    struct mono from, to;
+    uint32_t run;
+} spans[512];
+static size_t n_spans;
+
+/* What governs a line from now on; the daemon has SETTLE_MS to tell it. */
+enum { SETTLE_MS = 3000 };
+
+static void span_begins(uint32_t run_no)
+{
+    if (n_spans == sizeof spans / sizeof spans[0])
+        wrong("too many runs");
+    spans[n_spans++] = (struct span){mono_add_ms(w.now, SETTLE_MS), MONO_NEVER, run_no};
+}
+
+static void span_ends(void)
+{
+    if (n_spans && spans[n_spans - 1].to.ns == INT64_MAX)
+        spans[n_spans - 1].to = w.now;
+}
+
+bool hands_run_at(struct mono at, uint32_t *ret_run)
+{
+    for (size_t i = 0; i < n_spans; i++)
+        if (mono_reached(at, spans[i].from) && !mono_reached(at, spans[i].to)) {
+            *ret_run = spans[i].run;
+            return true;
+        }
+    return false;
+}
+
+static struct stop {
+    struct mono asked, closed;
+} stops[512]; /* by run number */
+static uint32_t run_no;
+
+static void stop_asked(void)
+{
+    struct stop *s = &stops[run_no % 512];
+    if (!s->asked.ns)
+        *s = (struct stop){w.now, MONO_NEVER};
+}
+
+int64_t hands_waited_ms(uint32_t run_number)
+{
+    const struct stop *s = &stops[run_number % 512];
+    return !s->asked.ns || s->closed.ns == INT64_MAX ? INT64_MAX
+                                                     : mono_since_ms(s->closed, s->asked);
+}
+
+bool hands_weighing_open(void)
+{
+    return open_request && step == WEIGH;
+}
+
+/* While nobody knows whether it was taken, the wish counts as new. */
+bool hands_feed_stop(struct mono *ret_since)
+{
+    *ret_since = feed_asked ? w.now : feed_since;
+    return feed_stop;
+}
 
 static void next_request(void)
 {
@@ -83,6 +151,7 @@ static json_t *args_of(enum step s)
         return json_pack("{s:s,s:s,s:s,s:s,s:s}", "name_zh", "演示合作社", "name_en", "Coop",
                          "contact", "0635-0000000", "township_zh", "演示镇", "township_en", "Town");
     case FARMER:
+    case FARMER_NEW:
         return json_pack("{s:s,s:s,s:s,s:s}", "name", "示例农户", "initials", "slnh", "township_zh",
                          "演示镇", "township_en", "Town");
     case WORKER: return json_pack("{s:s,s:s}", "name", "示例工人", "initials", "slgr");
@@ -101,6 +170,8 @@ static json_t *args_of(enum step s)
         return json_pack("{s:s,s:[s],s:s,s:s}", "line", "s1", "lots", lot, "ruleset", "lu",
                          "product", "dangshen-lu");
     case BOX: return json_pack("{s:s,s:i}", "line", "s1", "outlet", 1);
+    case FEED_STOP:
+    case FEED_RELEASE: return json_pack("{s:s}", "line", "s1");
     case RUN_STOP: return json_pack("{s:s}", "run", run);
     default: return json_object();
     }
@@ -108,11 +179,20 @@ static json_t *args_of(enum step s)
 
 static const char *verb_of(enum step s)
 {
-    static const char *const verbs[] = {
-        [COOP] = "coop.set",        [FARMER] = "farmer.add",   [WORKER] = "worker.add",
-        [PRODUCT] = "product.add",  [CHECK] = "scale.check",   [LOT_OPEN] = "lot.open",
-        [WEIGH] = "station.accept", [LOT_CLOSE] = "lot.close", [RUN_START] = "run.start",
-        [BOX] = "box.open",         [RUN_STOP] = "run.stop"};
+    static const char *const verbs[] = {[COOP] = "coop.set",
+                                        [FARMER] = "farmer.add",
+                                        [WORKER] = "worker.add",
+                                        [PRODUCT] = "product.add",
+                                        [CHECK] = "scale.check",
+                                        [LOT_OPEN] = "lot.open",
+                                        [WEIGH] = "station.accept",
+                                        [LOT_CLOSE] = "lot.close",
+                                        [RUN_START] = "run.start",
+                                        [BOX] = "box.open",
+                                        [RUN_STOP] = "run.stop",
+                                        [FEED_STOP] = "feed.stop",
+                                        [FEED_RELEASE] = "feed.release",
+                                        [FARMER_NEW] = "farmer.add"};
     return verbs[s];
 }
 
@@ -120,6 +200,11 @@ static void ask(json_t *with)
 {
     args = with;
     if (shed_ask(verb_of(step), id, json_deep_copy(args))) {
+        feed_asked |= step == FEED_STOP || step == FEED_RELEASE;
+        if (step == RUN_START || step == RUN_STOP)
+            span_ends();
+        if (step == RUN_STOP)
+            stop_asked();
         phase = ASKED;
         open_request = true;
         ask_again = mono_add_ms(w.now, PATIENCE_MS);
@@ -207,7 +292,7 @@ void hands_run(void)
             go(RUN_STOP);
         break;
     default:
-        if (!resting || step == RUN_STOP)
+        if (!resting || step == RUN_STOP || step == FEED_RELEASE)
             ask(args ? args : args_of(step));
     }
 }
@@ -222,8 +307,9 @@ static void answered(const json_t *a)
     open_request = false;
     switch (step) {
     case FARMER:
+    case FARMER_NEW:
         snprintf(farmer, sizeof farmer, "%s", text_of(a, "pid"));
-        go(step + 1);
+        go(step == FARMER ? WORKER : LOT_OPEN);
         break;
     case CHECK: go(json_is_true(json_object_get(a, "ok")) ? LOT_OPEN : CHECK_1); break;
     case LOT_OPEN:
@@ -245,14 +331,28 @@ static void answered(const json_t *a)
         break;
     case RUN_START:
         snprintf(run, sizeof run, "%s", text_of(a, "id"));
+        span_begins(run_no = (uint32_t)json_int_or(a, "run", 0));
         go(BOX);
         break;
     case BOX:
         pause_end = in_ms(20000, 90000);
-        go(PAUSE);
+        go(chance(400) ? FEED_STOP : PAUSE);
+        break;
+    case FEED_STOP:
+    case FEED_RELEASE:
+        feed_stop = step == FEED_STOP;
+        feed_asked = false;
+        feed_since = w.now;
+        go(feed_stop ? FEED_RELEASE : PAUSE);
+        due = in_ms(500, 15000);
+        if (step == PAUSE)
+            plant_soon_put_right();
         break;
     case RUN_STOP:
-        go(strcmp(text_of(a, "state"), "closed") == 0 ? LOT_OPEN : RUN_STOP);
+        span_begins(0);
+        if (strcmp(text_of(a, "state"), "closed") == 0)
+            stops[run_no % 512].closed = w.now;
+        go(strcmp(text_of(a, "state"), "closed") ? RUN_STOP : chance(500) ? FARMER_NEW : LOT_OPEN);
         due = in_ms(500, 2500);
         break;
     default: go(step + 1); break;
@@ -274,6 +374,8 @@ static void refused(int rc, const char *text)
         fprintf(w.log, "%10.3f refused: %s: %s\n", (double)w.now.ns / 1e9, verb_of(step), text);
     if (step == RUN_STOP || step == PRODUCT)
         go(step == PRODUCT ? CHECK_1 : strstr(text, "closed") ? LOT_OPEN : RUN_STOP);
+    else if (step == FEED_STOP || step == FEED_RELEASE)
+        wrong("%s is refused: %s", verb_of(step), text);
     else if (step == BOX)
         pause_end = in_ms(20000, 60000), go(PAUSE);
     else if (step == LOT_OPEN && strstr(text, "check"))

@@ -13,6 +13,7 @@
 #include "controller/daemon.h"
 #include "controller/link.h"
 #include "tests/simulation/disk.h"
+#include "tests/simulation/judge.h"
 #include "tests/simulation/world.h"
 #include "traceability/rebuild.h"
 #include "traceability/store.h"
@@ -23,14 +24,16 @@
 
 enum { TICK_MS = 100, FIRST_PORT = 1 };
 
-static struct config *config;
+static struct config *configs[SHED_CONFIGS], *config;
 static struct daemon *d;
 #define NEVER                                                                                      \
     {                                                                                              \
         INT64_MAX                                                                                  \
     }
-static struct mono turn_due, tick_due, start_due = NEVER, ill_until = NEVER, restart_due = NEVER;
+static struct mono turn_due, tick_due, start_due = NEVER, ill_until = NEVER, restart_due = NEVER,
+                                       step_due = NEVER;
 static bool cut_next, slow;
+static uint32_t lives; /* starts of lotlined */
 
 /* ---- the socket ---- */
 
@@ -106,6 +109,11 @@ bool shed_ask(const char *verb, const char *request_id, void *args)
                             .actor = {.role = ROLE_MANAGER, .id = "uid:1000"}};
     c->args = args;
     c->waits = true;
+    bool person = strcmp(verb, "farmer.add") == 0; /* two files commit */
+    if (!w.calm && (person || strcmp(verb, "station.accept") == 0) && chance(person ? 300 : 100)) {
+        cut_next = chance(600);
+        disk_die_at(1 + dice_below(&w.dice, 25));
+    }
     turn_due = mono_min(turn_due, in_ms(0, 3));
     return true;
 }
@@ -121,7 +129,7 @@ int link_new(const struct link_options *o, struct link **ret, struct err *e)
     struct link *l = calloc(1, sizeof *l);
     if (!l)
         return err_set(e, ERR_NOMEM, "no memory");
-    l->wire = o->port - FIRST_PORT;
+    l->wire = o->serial[0] ? 0 : o->port - FIRST_PORT;
     *ret = l;
     return 0;
 }
@@ -162,6 +170,26 @@ static bool is_read(const struct want *q)
     return q->fc == 3 || q->fc == 4;
 }
 
+/* On an ill wire: some bits flipped, or what an earlier request of the same length had brought. */
+static void garble(struct busthread *t)
+{
+    static uint16_t earlier[128][125];
+    static bool came_late;
+    struct reply *r = &t->reply;
+    uint16_t now[125];
+    if (!plant_garble(t->wire) || !is_read(&t->want) || r->n == 0)
+        return;
+    memcpy(now, r->words, r->n * sizeof now[0]);
+    bool late = !came_late && plant_options()->rtu && chance(plant_garble(t->wire));
+    if (late)
+        memcpy(r->words, earlier[r->n], r->n * sizeof now[0]);
+    else if (chance(plant_garble(t->wire)))
+        for (uint32_t i = 1 + dice_below(&w.dice, 3); i; i--)
+            r->words[dice_below(&w.dice, r->n)] ^= (uint16_t)(1u << dice_below(&w.dice, 16));
+    came_late = late;
+    memcpy(earlier[r->n], now, r->n * sizeof now[0]);
+}
+
 static void at_the_device(struct busthread *t)
 {
     struct want *q = &t->want;
@@ -169,6 +197,10 @@ static void at_the_device(struct busthread *t)
     uint16_t addr = q->addr, n = q->n;
     if (!bus_may_write(t->bus, q->unit, addr, n) && !is_read(q))
         wrong("a write of %u words at %u outside the window", n, addr);
+    if (t->wire == 0 && is_read(q))
+        watch_read(addr, n);
+    else if (t->wire == 0)
+        watch_write(addr, n, q->words, shed_quarantined());
     int code =
         plant_transact(t->wire, is_read(q), q->unit, addr, n, is_read(q) ? r->words : q->words);
     trace(is_read(q) ? "read" : "write", addr, n, code);
@@ -177,6 +209,14 @@ static void at_the_device(struct busthread *t)
         r->rc = ERR_EXCEPTION;
         r->exception = (uint8_t)code;
     }
+    garble(t);
+}
+
+/* 115200 baud, 11 bits a byte. */
+static int64_t on_the_line_ns(const struct busthread *t)
+{
+    uint32_t bytes = 13 + 2u * t->want.n;
+    return t->wire == 0 && plant_options()->rtu ? (int64_t)bytes * 11 * 1000000000 / 115200 : 0;
 }
 
 static void send(struct busthread *t)
@@ -201,7 +241,8 @@ static void send(struct busthread *t)
     } else {
         t->at = ON_THE_WAY;
         t->due = mono_add_ns(
-            w.now, (int64_t)(200000 + dice_below(&w.dice, slow_wire ? 30000000 : 1500000)));
+            w.now, on_the_line_ns(t) +
+                       (int64_t)(200000 + dice_below(&w.dice, slow_wire ? 30000000 : 1500000)));
         if (lost) /* what comes back is lost */
             t->reply.rc = ERR_TIMEOUT;
     }
@@ -290,18 +331,19 @@ bool busthread_link_up(const struct busthread *t)
 
 /* ---- life ---- */
 
-void shed_config(const char *yaml)
+void shed_config(size_t i, const char *yaml)
 {
     struct err e = {0};
     char text[512];
-    if (config_load(yaml, &config, &e) < 0) {
+    if (config_load(yaml, &configs[i], &e) < 0) {
         fprintf(stderr, "%s\n", err_line(&e, text, sizeof text));
         exit(2);
     }
 }
 
-void shed_begin(void)
+void shed_begin(size_t i)
 {
+    config = configs[i];
     snprintf(config->store, sizeof config->store, "%s/store", w.dir);
     snprintf(config->key, sizeof config->key, "%s/key", w.dir);
     shed_up();
@@ -345,6 +387,8 @@ void shed_up(void)
     }
     if (rc == 0 && !disk_dead()) {
         turn_due = tick_due = w.now;
+        lives++;
+        watch_start();
         shed_judge(false);
         return;
     }
@@ -413,6 +457,7 @@ void shed_stop(void)
 struct mono shed_due(void)
 {
     struct mono due = mono_min(mono_min(turn_due, tick_due), mono_min(start_due, ill_until));
+    due = mono_min(due, step_due);
     for (size_t i = 0; i < n_threads; i++)
         due = mono_min(due, threads[i]->due);
     return due;
@@ -428,6 +473,30 @@ static void turn(void)
         turn_due = in_ms(1, 20);
 }
 
+/* An epoch that lotlined saw end: up to what it had seen there, all is recorded or a gap, once it
+ * has had the time to commit that. */
+static void follow_epoch(const struct line_status *st)
+{
+    static uint32_t life, epoch, head, left, left_head;
+    static struct mono since;
+    if (life != lives || d->failed || st->quarantined) { /* there its numbers may be others' */
+        life = lives;
+        epoch = left = 0;
+        return;
+    }
+    if (epoch && st->epoch != epoch) {
+        left = epoch;
+        left_head = head;
+        since = w.now;
+    }
+    epoch = st->epoch;
+    head = st->head_seq;
+    if (!left || mono_since_ms(w.now, since) < 2000)
+        return;
+    judge_left(store_db(d->store), left, left_head);
+    left = 0;
+}
+
 static void tick(void)
 {
     struct line_status st;
@@ -435,6 +504,13 @@ static void tick(void)
     daemon_feed_stations(d, w.now);
     line_status_get(d->lines[0].line, &st);
     plant_quarantined(st.quarantined || d->lines[0].broken);
+    if ((st.quarantined || d->lines[0].broken) && !plant_was_restored())
+        wrong("the line is in quarantine, and the PLC's memory was never put back");
+    if (st.foreign_host && !plant_was_intruded())
+        wrong("another host was seen, and there was none");
+    if (!st.foreign_host)
+        watch_tick(d->failed);
+    follow_epoch(&st);
     bool person = st.foreign_host || d->lines[0].broken; /* as the alarm says: restart lotlined */
     if (!person)
         restart_due = MONO_NEVER;
@@ -449,6 +525,11 @@ static void tick(void)
 
 void shed_run(void)
 {
+    if (mono_reached(w.now, step_due)) {
+        step_due = MONO_NEVER;
+        w.wall_ms += (int64_t)dice_between(&w.dice, -86400, 86400) * 1000;
+        w.clock_stepped = true;
+    }
     if (mono_reached(w.now, ill_until)) {
         ill_until = MONO_NEVER;
         disk_ill(DISK_WELL);
@@ -489,8 +570,14 @@ void shed_fault(void)
     case 8:
         disk_ill((enum disk_ill)(1 + dice_below(&w.dice, 3)));
         ill_until = in_ms(100, 4000);
+        if (chance(300))
+            plant_dip();
         break;
-    case 9: w.wall_ms += (int64_t)dice_between(&w.dice, -86400, 86400) * 1000; break;
+    case 9:
+        step_due = in_ms(1, 10000);
+        if (chance(600))
+            buyer_dip(); /* events of both times wait */
+        break;
     default: slow = chance(500); break;
     }
 }
@@ -523,159 +610,36 @@ bool shed_station(struct shed_station *ret)
 
 /* ---- judging ---- */
 
-static int64_t single(struct db *db, struct stmt *q)
+bool shed_acknowledged(uint32_t epoch, uint32_t seq, uint32_t out)
 {
-    int rc = q_step(q);
-    int64_t n = rc == 1 ? q_col(q, 0) : 0;
-    q_done(q);
-    if (rc < 0)
-        wrong("the record cannot be read: %s", db_message(db));
-    return n;
+    struct db *db = d && !d->failed && !disk_dead() ? store_db(d->store) : NULL;
+    if (db && !db_in_tx(db))
+        judge_acked(db, epoch, seq, out);
+    return db != NULL;
 }
 
-static int64_t number(struct db *db, const char *sql)
+void shed_adopted(uint32_t epoch)
 {
-    return single(db, db_q(db, sql));
-}
-
-static int64_t number_of(struct db *db, const char *sql, uint32_t epoch, uint32_t to)
-{
-    return single(db, q_int(q_int(db_q(db, sql), 1, epoch), 2, to));
-}
-
-/* An item's row is what the PLC showed, and it was decided as it went. */
-static void judge_item(struct stmt *q, uint32_t epoch)
-{
-    uint32_t seq = (uint32_t)q_col(q, 0);
-    const struct truth_item *t = truth_item(epoch, seq);
-    bool no_mg = q_is_null(q, 1), no_dia = q_is_null(q, 2);
-    if (!t)
-        wrong("item %u:%u is recorded, but the PLC never showed it", epoch, seq);
-    if (t->twice)
-        return; /* the PLC itself gave the number to two items */
-    if (t->spoiled && no_mg)
+    struct db *db;
+    struct err e = {0};
+    if (disk_dead() || store_open_reader(config->store, &db, &e) < 0)
         return;
-    if (!no_mg && q_col(q, 1) != t->net_mg)
-        wrong("item %u:%u weighs %lld mg in the record, %lld at the PLC", epoch, seq,
-              (long long)q_col(q, 1), (long long)t->net_mg);
-    if (!no_dia && q_col(q, 2) != t->dia_um)
-        wrong("item %u:%u has another diameter in the record", epoch, seq);
-    if (q_col(q, 3) != t->flags)
-        wrong("item %u:%u has flags %lld in the record, %u at the PLC", epoch, seq,
-              (long long)q_col(q, 3), t->flags);
-    enum { VALID = 1, STABLE = 2, NO_WEIGHT = 16 };
-    if (no_mg && (t->flags & (VALID | STABLE | NO_WEIGHT)) == (VALID | STABLE) &&
-        !(t->flags & 0x6C))
-        wrong("item %u:%u lost its weight", epoch, seq);
-    if (t->outlet && q_col(q, 4) && q_col(q, 4) != t->outlet)
-        wrong("item %u:%u was decided for outlet %lld, but the PLC took a slot for %u", epoch, seq,
-              (long long)q_col(q, 4), t->outlet);
+    struct stmt *q = db_q(db, "SELECT count(*) FROM line_epoch WHERE epoch=? AND own");
+    if (q_step(q_int(q, 1, epoch)) == 1 && q_col(q, 0) == 0)
+        wrong("the PLC adopted epoch %u, which is not committed", epoch);
+    q_done(q);
+    db_close(db);
 }
 
-static void judge_items(struct db *db)
+bool shed_differs(uint32_t epoch, uint32_t seq, int64_t net_mg, int32_t dia_um)
 {
-    struct stmt *q = db_q(
-        db, "SELECT i.id&4294967295,i.net_mg,i.dia_um,i.flags,i.outlet,s.epoch FROM segment s"
-            " JOIN item i ON i.id BETWEEN s.id<<32 AND s.id<<32|4294967295 ORDER BY s.epoch,i.id");
-    uint32_t epoch = 0, last = 0;
-    int rc;
-    while ((rc = q_step(q)) == 1) {
-        if ((uint32_t)q_col(q, 5) != epoch)
-            last = 0;
-        epoch = (uint32_t)q_col(q, 5);
-        if ((uint32_t)q_col(q, 0) <= last)
-            wrong("item %u:%lld stands after %u", epoch, (long long)q_col(q, 0), last);
-        last = (uint32_t)q_col(q, 0);
-        judge_item(q, epoch);
-    }
-    if (rc < 0)
-        wrong("the items cannot be read: %s", db_message(db));
-}
-
-static void judge_outcomes(struct db *db)
-{
-    struct stmt *q =
-        db_q(db, "SELECT o.id&4294967295,o.seq,o.outlet,o.reason,s.epoch FROM segment s"
-                 " JOIN outcome o ON o.id BETWEEN s.id<<32 AND s.id<<32|4294967295");
-    int rc;
-    while ((rc = q_step(q)) == 1) {
-        uint32_t epoch = (uint32_t)q_col(q, 4), out = (uint32_t)q_col(q, 0);
-        const struct truth_outcome *t = truth_outcome(epoch, out);
-        if (!t)
-            wrong("outcome %u:%u is recorded, but the PLC never showed it", epoch, out);
-        if (!t->twice &&
-            (q_col(q, 1) != t->seq || q_col(q, 2) != t->outlet || q_col(q, 3) != t->reason))
-            wrong("outcome %u:%u is recorded as item %lld to %lld, reason %lld; it was %u to %u, "
-                  "reason %u",
-                  epoch, out, (long long)q_col(q, 1), (long long)q_col(q, 2),
-                  (long long)q_col(q, 3), t->seq, t->outlet, t->reason);
-    }
-    if (rc < 0)
-        wrong("the outcomes cannot be read: %s", db_message(db));
-}
-
-/* Of an epoch everything up to `to` is a row or lies in a gap. */
-static void judge_prefix(struct db *db, uint32_t epoch, uint32_t to, uint32_t out_to)
-{
-    int64_t rows =
-        number_of(db,
-                  "SELECT count(*) FROM segment s JOIN item i ON i.id BETWEEN s.id<<32 AND"
-                  " s.id<<32|?2 WHERE s.epoch=?1",
-                  epoch, to);
-    int64_t gaps =
-        number_of(db,
-                  "SELECT coalesce(sum(min(last,?2)-first+1),0) FROM gap WHERE kind='items' AND"
-                  " epoch=?1 AND last>0 AND first<=?2",
-                  epoch, to);
-    if (rows + gaps != to)
-        wrong("epoch %u: of %u items %lld are recorded and %lld lie in gaps", epoch, to,
-              (long long)rows, (long long)gaps);
-    rows = number_of(db,
-                     "SELECT count(*) FROM segment s JOIN outcome o ON o.id BETWEEN s.id<<32 AND"
-                     " s.id<<32|?2 WHERE s.epoch=?1",
-                     epoch, out_to);
-    gaps =
-        number_of(db,
-                  "SELECT coalesce(sum(min(last,?2)-first+1),0) FROM gap WHERE kind='outcomes' AND"
-                  " epoch=?1 AND last>0 AND first<=?2",
-                  epoch, out_to);
-    if (rows + gaps != out_to)
-        wrong("epoch %u: of %u outcomes %lld are recorded and %lld lie in gaps", epoch, out_to,
-              (long long)rows, (long long)gaps);
-}
-
-static void judge_weighings(struct db *db)
-{
-    for (size_t i = 0; i < hands_weighings(); i++) {
-        int64_t mg;
-        const char *id = hands_weighing(i, &mg);
-        struct stmt *q = q_text(db_q(db, "SELECT net_mg FROM weighing WHERE weighing=?"), 1, id);
-        if (q_step(q) != 1)
-            wrong("weighing %s was confirmed and is not in the record", id);
-        if (q_col(q, 0) != mg)
-            wrong("weighing %s: %lld mg in the record, %lld were on the scale", id,
-                  (long long)q_col(q, 0), (long long)mg);
-        q_done(q);
-    }
-    int64_t n = number(db, "SELECT count(*) FROM weighing WHERE voided_seq IS NULL");
-    if (n > (int64_t)hands_weighings() + 1) /* one may be recorded and not answered yet */
-        wrong("%lld weighings in the record, %zu were made", (long long)n, hands_weighings());
+    struct db *db = d && !d->failed && !disk_dead() ? store_db(d->store) : NULL;
+    return db && !db_in_tx(db) && judge_differs(db, epoch, seq, net_mg, dia_um);
 }
 
 void shed_judge(bool all)
 {
-    struct db *db = store_db(d->store);
-    size_t n = truth_epochs();
-    for (size_t i = all || n < 2 ? 0 : n - 2; i < n; i++) { /* a start judges the newest two */
-        uint32_t epoch = truth_epoch(i);
-        if (epoch)
-            judge_prefix(db, epoch, truth_acked(epoch), truth_acked_out(epoch));
-    }
-    judge_weighings(db);
-    if (!all)
-        return;
-    judge_items(db);
-    judge_outcomes(db);
+    judge_record(store_db(d->store), store_people(d->store), all);
 }
 
 void shed_finish(void)
@@ -686,9 +650,7 @@ void shed_finish(void)
     int64_t applied;
     if (store_open_reader(config->store, &db, &e) < 0)
         wrong("the record cannot be opened: %s", e.text);
-    judge_items(db);
-    judge_outcomes(db);
-    judge_weighings(db);
+    judge_rows(db);
     if (verify_store(db, NULL, &report, &e) < 0)
         wrong("the record does not hold: %s", e.text);
     if (json_integer_value(json_object_get(report, "unblocked")))
@@ -700,7 +662,7 @@ void shed_finish(void)
     if (q_step(q) != 1 || strcmp(q_str(q, 0), "ok") != 0)
         wrong("the database is damaged: %s", q_str(q, 0));
     q_done(q);
-    trace("end", applied, number(db, "SELECT count(*) FROM item"), 0);
+    trace("end", applied, w.items, 0);
     w.events = (uint32_t)applied;
     db_close(db);
 }

@@ -184,6 +184,7 @@ static void finish(void)
     judge_calm();
     shed_stop();
     buyer_stop();
+    buyer_finish();
     shed_finish();
     plant_stop();
 }
@@ -198,8 +199,10 @@ static void start(uint64_t seed)
     disk_format(dice_next(&w.dice));
     struct plant_options o = {.rate_milli = (uint32_t)dice_between(&w.dice, 300, 8000),
                               .scan_ms = (uint32_t)dice_between(&w.dice, 8, 30),
-                              .ring_n = 32u << dice_below(&w.dice, 3),
-                              .checks = true,
+                              .ring_n = 16u << dice_below(&w.dice, 7),
+                              .checks = !chance(200),
+                              .rtu = chance(250),
+                              .wrap_at = chance(150) ? 2100 + dice_below(&w.dice, 2000) : 0,
                               .retentive_only = chance(400),
                               .table_mode = chance(80),
                               .overwrite = chance(100)};
@@ -209,7 +212,7 @@ static void start(uint64_t seed)
     plant_start(&o);
     hands_start();
     buyer_start();
-    shed_begin();
+    shed_begin((size_t)o.rtu * 2 + !o.checks);
     trouble_due = in_ms(5000, 20000);
     calm_due = mono_add_ms(w.now, CALM_EVERY_MS);
 }
@@ -258,18 +261,36 @@ struct tally {
     int64_t virtual_ms;
 };
 
-static void write_config(const char *file)
+static FILE *make(const char *file)
 {
-    char here[1024];
-    FILE *f = getcwd(here, sizeof here) ? fopen(file, "w") : NULL;
+    FILE *f = fopen(file, "w");
     if (!f) {
         perror(file);
         exit(2);
     }
+    return f;
+}
+
+/* The maps, as of a PLC without checks. */
+static void write_maps(const char *here, const char *dir)
+{
+    char cmd[4000];
+    snprintf(cmd, sizeof cmd,
+             "mkdir '%s/maps' && cd '%s/plc-maps' && cp hbm-wtx110.yaml '%s/maps' && (sed -e "
+             "'s/checks: yes/checks: no/' -e '/^vectors/q' mailbox-v1.yaml; sed -n '/one cycle "
+             "over TCP/,/host:/p' mailbox-v1.yaml) > '%s/maps/mailbox-v1.yaml'",
+             dir, here, dir, dir);
+    if (system(cmd))
+        exit(2);
+}
+
+static void write_config(const char *file, const char *here, const char *maps, bool rtu)
+{
+    FILE *f = make(file);
     fprintf(f,
             "site: sim\nstation: A\nstore: store\nsocket: sock\nkey: key\nmaps: "
-            "%s/plc-maps\ncrops: %s/crops\n"
-            "lines:\n - {name: s1, host: 127.0.0.1, port: 1, unit: 1, base_b: 0, base_h: 0, map: "
+            "%s\ncrops: %s/crops\n"
+            "lines:\n - {name: s1, %s, unit: 1, base_b: 0, base_h: 0, map: "
             "mailbox-v1,"
             " crop: codonopsis, poll_ms: %d, bad_outlet: 5, default_outlet: 5,"
             " outlets: {'1': [1], '2': [2], '3': [3], reject: [4]}}\n"
@@ -278,8 +299,24 @@ static void write_config(const char *file)
             " max_g: 30000, min_g: 40, e_mg: 2000, d_mg: 2000, serial_no: S1, certificate: C1,"
             " valid_until: '2999-12-31', poll_ms: 200}\n"
             "stations:\n - {name: st1, scale: w1}\nbuyers: [market]\n",
-            here, here, 40);
+            maps, here, rtu ? "serial: /dev/ttyS0, baud: 115200" : "host: 127.0.0.1, port: 1", 40);
     fclose(f);
+}
+
+/* The kinds of line: bit 0 without the PLC's checks, bit 1 on RTU. */
+static void make_configs(const char *dir)
+{
+    char here[1024], maps[2][1100], file[128];
+    if (!getcwd(here, sizeof here))
+        exit(2);
+    write_maps(here, dir);
+    snprintf(maps[0], sizeof maps[0], "%s/plc-maps", here);
+    snprintf(maps[1], sizeof maps[1], "%s/maps", dir);
+    for (size_t i = 0; i < SHED_CONFIGS; i++) {
+        snprintf(file, sizeof file, "%s/lotlined-%zu.yaml", dir, i);
+        write_config(file, here, maps[i & 1], i & 2);
+        shed_config(i, file);
+    }
 }
 
 static void begin_job(struct job *j, uint64_t seed, bool again)
@@ -395,7 +432,7 @@ int main(int argc, char **argv)
         }
     if (jobs < 1 || jobs > 64)
         return 2;
-    char dir[] = "/tmp/lotline-sim-XXXXXX", file[64];
+    char dir[] = "/tmp/lotline-sim-XXXXXX";
     if (!mkdtemp(dir)) {
         perror(dir);
         return 2;
@@ -406,9 +443,7 @@ int main(int argc, char **argv)
     if (crypto_setup() < 0)
         return 2;
     disk_register();
-    snprintf(file, sizeof file, "%s/lotlined.yaml", dir);
-    write_config(file);
-    shed_config(file);
+    make_configs(dir);
     struct tally t = {0};
     int64_t began = real_ms();
     run_all(first, seeds, w.log ? 1 : jobs, twice, stop_after, &t);

@@ -16,12 +16,13 @@ TESTS += $(sim_dir)/disk_test
 tests test-unit: $(sim_dir)/disk_test
 
 # ---- the simulated shed: the programs' own parts; clock, wires, socket and broker are the simulation's
-SHED_SIM := shed_sim host plant hands buyer $(DISK)
+SHED_SIM := shed_sim host plant watch judge hands buyer $(DISK)
 shed_folders := controller mqtt sim plc-maps crops traceability base
 $(sim_dir)/shed_sim: $(patsubst %,$(B)/tests/simulation/%.o,$(SHED_SIM)) $(foreach f,$(shed_folders),$(call archive,$(f)))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(patsubst %,$(B)/tests/simulation/%.o,$(SHED_SIM)) -Wl,--start-group \
-	  $(foreach f,$(shed_folders),$(call archive,$(f))) -Wl,--end-group -Wl,--wrap=mono_now -Wl,--wrap=wall_now $(libs_base)
+	  $(foreach f,$(shed_folders),$(call archive,$(f))) -Wl,--end-group -Wl,--wrap=mono_now -Wl,--wrap=wall_now \
+	  -Wl,--wrap=cursor_write $(libs_base)
 DEPS += $(patsubst %,$(B)/tests/simulation/%.d,$(SHED_SIM))
 
 SEEDS ?= 100
