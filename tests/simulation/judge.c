@@ -61,13 +61,14 @@ enum {
 };
 
 /* Of one run: the third grade's weight, and how much of it is black. A record that could not be
- * read at once is decided after later ones; from then on whether a black one still fits is the
+ * read at once is decided after later ones; in such a run whether a black one still fits is the
  * line's word. */
 struct share {
     int64_t mg, black_mg;
     struct mono read;
     bool reordered;
 };
+static struct share shares[RUNS];
 
 static int grade_of(const struct truth_item *t, int told, struct share *s)
 {
@@ -101,8 +102,6 @@ static void judge_decision(const struct row *r, const struct truth_item *t, stru
 {
     static const uint16_t plan[] = {BAD_OUTLET, 1, 2, 3, 4};
     bool spoilt = r->no_mg && t->spoiled, table = r->outlet_why == TABLE;
-    s->reordered |= !mono_reached(t->newest, s->read);
-    s->read = t->newest;
     int grade = table || spoilt || !r->run ? 0 : grade_of(t, r->grade, s);
     if (r->grade != grade)
         wrong("item %u:%u of run %u is grade %u in the record, it should be %d", r->epoch, r->seq,
@@ -172,9 +171,23 @@ static bool told_twice(const struct row *r)
     return t && t->twice;
 }
 
+static void find_reordered(struct db *db)
+{
+    struct stmt *q = db_q(db, "SELECT i.id&4294967295,s.epoch,s.run FROM segment s JOIN item i ON"
+                              " i.id BETWEEN s.id<<32 AND s.id<<32|4294967295 ORDER BY s.id,i.id");
+    memset(shares, 0, sizeof shares);
+    while (q_step(q) == 1) {
+        const struct truth_item *t = truth_item((uint32_t)q_col(q, 1), (uint32_t)q_col(q, 0));
+        struct share *s = &shares[q_col(q, 2) % RUNS];
+        if (!t)
+            continue;
+        s->reordered |= !mono_reached(t->newest, s->read);
+        s->read = t->newest;
+    }
+}
+
 static void judge_items(struct db *db)
 {
-    static struct share share[RUNS];
     static bool unsure[RUNS];
     struct stmt *q =
         db_q(db, "SELECT i.id&4294967295,i.net_mg,i.dia_um,i.flags,i.outlet,s.epoch,s.run,i.grade,"
@@ -182,7 +195,7 @@ static void judge_items(struct db *db)
                  " s.id<<32 AND s.id<<32|4294967295 ORDER BY s.id,i.id");
     uint32_t epoch = 0, last = 0;
     int rc;
-    memset(share, 0, sizeof share);
+    find_reordered(db);
     memset(unsure, 0, sizeof unsure);
     while ((rc = q_step(q)) == 1) {
         struct row r = {.epoch = (uint32_t)q_col(q, 5),
@@ -202,7 +215,7 @@ static void judge_items(struct db *db)
         if (r.run >= RUNS)
             wrong("more than %d runs", RUNS);
         unsure[r.run] |= told_twice(&r);
-        judge_item(q, &r, unsure[r.run] ? NULL : &share[r.run]);
+        judge_item(q, &r, unsure[r.run] ? NULL : &shares[r.run]);
     }
     if (rc < 0)
         wrong("the items cannot be read: %s", db_message(db));
