@@ -14,14 +14,16 @@ int cli_fail(const struct cli *c, const struct err *e)
 {
     char line[512];
     err_line(e, line, sizeof(line));
-    if (c->json) {
-        json_t *doc = json_pack("{s:{s:s,s:s}}", "error", "code", err_name(e->code), "text", line);
-        json_dumpf(doc, stderr, JSON_COMPACT | JSON_SORT_KEYS);
-        fputc('\n', stderr);
-        json_decref(doc);
-    } else {
+    json_t *doc =
+        !c->json ? NULL
+                 : json_pack("{s:{s:s,s:s}}", "error", "code", err_name(e->code), "text", line);
+    char *text = doc ? json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    if (text)
+        fprintf(stderr, "%s\n", text);
+    else /* for a person, or without memory */
         fprintf(stderr, "lotline: %s\n", line);
-    }
+    free(text);
+    json_decref(doc);
     return err_exit(e->code);
 }
 
@@ -33,15 +35,20 @@ int cli_usage(const char *line)
 
 int cli_print(const struct cli *c, json_t *doc, void (*human)(const json_t *))
 {
+    int rc = 0;
     if (c->json || !human) {
-        json_dumpf(doc, stdout,
-                   c->json ? JSON_COMPACT | JSON_SORT_KEYS : JSON_INDENT(2) | JSON_SORT_KEYS);
+        rc = json_dumpf(doc, stdout,
+                        c->json ? JSON_COMPACT | JSON_SORT_KEYS : JSON_INDENT(2) | JSON_SORT_KEYS);
         putchar('\n');
     } else {
         human(doc);
     }
     json_decref(doc);
-    return fflush(stdout) == 0 ? 0 : 1;
+    if (fflush(stdout))
+        rc = -1;
+    if (rc)
+        fputs("lotline: the answer could not be written whole\n", stderr);
+    return rc ? 1 : 0;
 }
 
 int cli_reader(const struct cli *c, struct db **ret, struct err *e)

@@ -124,7 +124,7 @@ int options_read(int argc, char **argv, struct web_options *ret, struct err *e)
     ydoc_free(doc);
     if (code == 0)
         code = finish(ret, e);
-    if (code < 0 && e && !(argc == 3 && strcmp(argv[1], "--config") == 0))
+    if (code < 0 && code != ERR_NOMEM && e && !(argc == 3 && strcmp(argv[1], "--config") == 0))
         code = e->code = ERR_USAGE; /* what is wrong was typed */
     return code;
 }
