@@ -82,6 +82,10 @@ static bool pass(struct program *p)
         telemetry_status(p->telemetry, news & WATCHER_STATUS ? status : NULL, now);
     if (p->publisher) {
         publisher_wake(p->publisher, now);
+        if (publisher_lost(p->publisher, now)) {
+            log_error("the MQTT library has lost a connect: ending, to be started again");
+            _exit(EXIT_FAILURE); /* its threads may never be joined; the cursor is safe */
+        }
         watcher_report(p->watcher, publisher_report, p->publisher, now);
     }
     if (p->telemetry)
