@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,6 +51,17 @@ static void find(void)
     inside--;
 }
 
+/* Where it ends by a signal stands in the page then. */
+static void ends(int signal)
+{
+    void *stack[DEPTH + SKIP];
+    inside++;
+    int n = backtrace(stack, DEPTH + SKIP) - SKIP;
+    for (int i = 0; i < DEPTH; i++)
+        atomic_store(&page->stack[i], i < n ? (int64_t)(intptr_t)stack[SKIP + i] : 0);
+    raise(signal);
+}
+
 __attribute__((constructor)) static void set_up(void)
 {
     const char *path = getenv("LOTLINE_FAULT_MEMORY");
@@ -64,8 +76,12 @@ __attribute__((constructor)) static void set_up(void)
         return;
     void *at = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
-    if (at != MAP_FAILED)
-        page = at;
+    if (at == MAP_FAILED)
+        return;
+    page = at;
+    struct sigaction act = {.sa_handler = ends, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGSEGV, &act, NULL);
+    sigaction(SIGABRT, &act, NULL);
 }
 
 static int64_t now_ns(void)

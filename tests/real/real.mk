@@ -30,3 +30,8 @@ check-clocks: packages-check ## the wall clock jumps by seconds, days, to 1970, 
 check-stops: packages-check ## programs, single threads, PLC, scale and broker stand still for up to a minute; N=40 SEED=1
 	@$(MAKE) --no-print-directory -s -j2 all mo real-shims
 	@$(REAL)/stops.py --n $(or $(N),40) --seed $(or $(SEED),1)
+
+.PHONY: check-malloc
+check-malloc: packages-check ## memory fails once at every place that asks for it, in every program; N=60 starts each, ROUNDS=100
+	@$(MAKE) --no-print-directory -s -j2 all mo real-shims
+	@$(REAL)/memory.py --n $(or $(N),60) --rounds $(or $(ROUNDS),100)
