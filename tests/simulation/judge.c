@@ -374,23 +374,38 @@ struct sums {
     int64_t pieces, mg;
 };
 
-static struct sums sum_of(struct db *db, int64_t run, int64_t grade)
+/* The sums of a run by grade; NO_OUTCOME holds the items that have not come out. */
+#define GRADES     64
+#define NO_OUTCOME (GRADES - 1)
+static struct sums sums_of[GRADES];
+
+static struct sums sum_all(struct db *db, int64_t run)
 {
+    /* The outcomes of an epoch stand under its first segment, the items under the run's own. The
+     * one look at all outcomes of the epochs costs less than one for each item. */
     static const char sql[] =
-        "WITH it(id,base,grade,mg,good) AS (SELECT i.id,(SELECT min(id) FROM segment b WHERE"
-        " b.epoch=s.epoch),i.grade,coalesce(i.net_mg,0),CASE WHEN i.outlet_why IN (100,104) THEN"
-        " i.outlet ELSE -1 END FROM segment s JOIN item i ON i.id BETWEEN s.id<<32 AND"
-        " s.id<<32|4294967295 WHERE s.run=?1), oc(grade,mg) AS (SELECT (SELECT CASE WHEN o.reason=1"
-        " AND o.outlet=it.good THEN it.grade ELSE 0 END FROM outcome o WHERE o.id BETWEEN"
-        " it.base<<32 AND it.base<<32|4294967295 AND o.seq=(it.id&4294967295) ORDER BY o.id LIMIT"
-        " 1),mg FROM it)"
-        " SELECT count(*),coalesce(sum(mg),0) FROM oc WHERE ?2=-1 OR grade=?2";
-    struct stmt *q = q_int(q_int(db_q(db, sql), 1, run), 2, grade);
-    struct sums s = {0};
-    if (q_step(q) == 1)
-        s = (struct sums){q_col(q, 0), q_col(q, 1)};
-    q_done(q);
-    return s;
+        "WITH fo AS MATERIALIZED (SELECT g.epoch AS epoch,o.seq AS seq,min(o.id),o.reason AS"
+        " reason,o.outlet AS outlet FROM segment g JOIN outcome o ON o.id BETWEEN g.id<<32 AND"
+        " g.id<<32|4294967295 WHERE g.epoch IN (SELECT epoch FROM segment WHERE run=?1) GROUP BY"
+        " g.epoch,o.seq)"
+        " SELECT CASE WHEN fo.seq IS NULL THEN NULL WHEN fo.reason=1 AND i.outlet_why IN (100,104)"
+        " AND fo.outlet=i.outlet THEN i.grade ELSE 0 END,count(*),sum(coalesce(i.net_mg,0)) FROM"
+        " segment s JOIN item i ON i.id BETWEEN s.id<<32 AND s.id<<32|4294967295 LEFT JOIN fo ON"
+        " fo.epoch=s.epoch AND fo.seq=(i.id&4294967295) WHERE s.run=?1 GROUP BY 1";
+    struct stmt *q = q_int(db_q(db, sql), 1, run);
+    struct sums all = {0};
+    int rc;
+    memset(sums_of, 0, sizeof sums_of);
+    while ((rc = q_step(q)) == 1) {
+        int64_t grade = q_is_null(q, 0) ? NO_OUTCOME : q_col(q, 0);
+        if (grade < 0 || (grade >= NO_OUTCOME && !q_is_null(q, 0)))
+            wrong("run %lld: grade %lld", (long long)run, (long long)grade);
+        sums_of[grade] = (struct sums){q_col(q, 1), q_col(q, 2)};
+        all = (struct sums){all.pieces + q_col(q, 1), all.mg + q_col(q, 2)};
+    }
+    if (rc < 0)
+        wrong("the sums of a run cannot be read: %s", db_message(db));
+    return all;
 }
 
 static struct sums sums_in(const json_t *o)
@@ -401,13 +416,13 @@ static struct sums sums_in(const json_t *o)
 static void judge_closed(struct db *db, const json_t *body)
 {
     int64_t run = json_int_or(body, "run", 0);
-    struct sums all = sum_of(db, run, -1), told = sums_in(json_object_get(body, "items")),
+    struct sums all = sum_all(db, run), told = sums_in(json_object_get(body, "items")),
                 unknown = sums_in(json_object_get(body, "unknown")), sum = unknown;
     int64_t later = told.pieces - all.pieces; /* outcomes of its own items that came afterwards */
     json_t *outs = json_object_get(body, "outs"), *o;
     size_t i;
     json_array_foreach(outs, i, o) {
-        struct sums in_lot = sums_in(o), now = sum_of(db, run, json_int_or(o, "grade", 0));
+        struct sums in_lot = sums_in(o), now = sums_of[json_int_or(o, "grade", 0) % GRADES];
         sum = (struct sums){sum.pieces + in_lot.pieces, sum.mg + in_lot.mg};
         later += now.pieces - in_lot.pieces;
         int64_t since = now.pieces - in_lot.pieces, may = all.pieces - told.pieces + unknown.pieces;
