@@ -30,6 +30,16 @@ static bool given_up(struct mailbox *m, uint32_t index, struct mono now)
     return ++b->reads >= BAD_READS && mono_since_ms(now, b->since) >= BAD_MS;
 }
 
+/* Why it is a gap. The PLC fills the place of the oldest outcome before its OUT_HEAD says so, and a
+ * header is older than what is read after it. */
+static const char *cause_of(const struct mailbox *m, const uint16_t *w, uint32_t index)
+{
+    struct mb_outcome o;
+    return mb_outcome_decode(w, m->epoch, index + m->ring_n, m->o.map.checks, &o)
+               ? "outcomes-overrun"
+               : "outcome-unreadable";
+}
+
 static void move_handed(struct mailbox *m, uint32_t to)
 {
     m->out_handed = to;
@@ -44,7 +54,7 @@ static void hand_over(struct mailbox *m, const struct staged *s)
     uint32_t index = s->o.out_index;
     struct cell *c = cell_of(m, s->o.seq);
     if (s->gap) {
-        tell_gap(m, GAP_OUTCOMES, index, index, 1, "outcome-unreadable");
+        tell_gap(m, GAP_OUTCOMES, index, index, 1, s->gap);
     } else {
         if (c->seq == s->o.seq)
             c->need_slot = false; /* too late for a slot */
@@ -134,8 +144,9 @@ void outcomes_take(struct mailbox *m, const struct reply *r, struct mono now)
         struct staged s = {.o = {.out_index = m->flight.seq + i}};
         if (!mb_outcome_decode(w, m->epoch, m->flight.seq + i, m->o.map.checks, &s.o) ||
             !twice(m, w, i)) {
-            s.gap = given_up(m, m->flight.seq + i, now);
-            in_order &= s.gap;
+            if (given_up(m, m->flight.seq + i, now))
+                s.gap = cause_of(m, w, m->flight.seq + i);
+            in_order &= s.gap != NULL;
         }
         if (in_order) {
             m->stage[m->stage_n++] = s;

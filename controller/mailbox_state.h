@@ -59,7 +59,7 @@ enum tag {
 
 #define OUT_STAGE 15 /* outcomes of one read; 8 × 15 words */
 struct staged {
-    bool gap;
+    const char *gap; /* its cause; NULL: an outcome */
     struct mb_outcome o;
 };
 struct mailbox {

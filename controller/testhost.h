@@ -42,6 +42,7 @@ struct th {
     bool was_torn;
     /* counts over all */
     uint64_t items, outcomes, gaps, unnumbered, requests, adopted, unreadable, bad_unit, alarms;
+    const char *gap_cause;  /* of the newest */
     const char *quarantine; /* code, while it lasts */
     bool foreign_alarm;
     struct want last_want;
@@ -158,6 +159,7 @@ static inline void th_store_gap(struct th *t, const struct gap *g)
 {
     assert_int_equal(g->epoch, t->rec.epoch);
     t->gaps++;
+    t->gap_cause = g->cause;
     if (g->from == 0) {
         t->unnumbered += g->count;
         return;

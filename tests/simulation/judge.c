@@ -313,6 +313,9 @@ static void judge_gap(const char *cause, bool items, uint32_t epoch, uint32_t fi
             wrong("item %u:%u is called overwritten and was not", epoch, n);
         if (strcmp(cause, "outcome-unreadable") == 0 && (!o || !(o->spoiled || o->twice)))
             wrong("outcome %u:%u is called unreadable and was not", epoch, n);
+        if (strcmp(cause, "outcomes-overrun") == 0 && /* the newest may stand half in its place */
+            truth_top_out(epoch) + 1 < n + plant_options()->ring_n)
+            wrong("outcome %u:%u is called overrun and was not", epoch, n);
         if (strcmp(cause, "epoch-lost") == 0 && !plant_left(epoch))
             wrong("epoch %u is called lost and was not", epoch);
     }

@@ -179,9 +179,11 @@ static void note_ack(const struct plc_event *ev)
 {
     struct epoch_truth *e = find_epoch(ev->epoch);
     judge_twice(ev->epoch, ev->seq >= opt.ring_n ? ev->seq - opt.ring_n + 1 : 1, ev->seq);
-    const struct truth_item *t = truth_item(ev->epoch, ev->seq);
-    shed_acknowledged(ev->epoch, t && t->lost ? 0 : ev->seq, ev->out); /* it overwrote that one */
-    e->acked = ev->seq > e->acked ? ev->seq : e->acked;
+    uint32_t seq = ev->seq; /* all below the oldest: what it overwrote as well, which nobody took */
+    for (const struct truth_item *t; seq > e->acked && (t = truth_of(ev->epoch, seq)) && t->lost;)
+        seq--;
+    shed_acknowledged(ev->epoch, seq == ev->seq ? seq : 0, ev->out);
+    e->acked = seq > e->acked ? seq : e->acked;
     e->acked_out = ev->out > e->acked_out ? ev->out : e->acked_out;
 }
 
