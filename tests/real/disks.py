@@ -10,7 +10,9 @@
              under the running lotlined (needs root)
 
 Must hold: from the failed commit on no acknowledgement, the PLC's feed-stop within 1 s, an alarm, a refused
-request names the disk; healed, the record goes on by itself; in the end nothing lost, doubled or altered."""
+request names the disk; healed, the record goes on by itself; in the end nothing lost, doubled or altered. A disk
+that is full may take one more commit after a checkpoint; that one may be acknowledged. Whether every
+acknowledgement stood in the store's file before, witness.py sees."""
 import argparse
 import errno
 import json
@@ -34,6 +36,7 @@ from rig.hands import Hands, graded
 from rig.proc import wait_for
 from rig.shed import Shed
 from sorting import EXACT, Belt, sorter
+from witness import watched
 
 STOP_S, FEED = 1.0, 60
 LASTS, ONCE, OFTEN = "lasts", "once", "often"
@@ -51,7 +54,7 @@ class Disks:
         self.n, self.random = n, random.Random(seed)
         self.shed = Shed(run, build=build, seed=seed, site="disks")
         self.differences, self.stop_ms, self.heal_ms, self.tried = [], [], [], {}
-        self.page = self.sink_page = self.buyer = None
+        self.page = self.sink_page = self.buyer = self.proxy = None
         self.tight = False      # a disk that is full may have room for one more commit after a checkpoint
 
     def differ(self, what):
@@ -61,7 +64,8 @@ class Disks:
         s = self.shed
         self.page = fault.Io(s.path("lotlined.page"), s.build)
         s.start_sim([sorter("s1"), "scale:name=w1,port=0,unit=1,settle-ms=60"])
-        s.write_config(**s.quick_scale())
+        self.proxy, line = watched(s, "s1")
+        s.write_config(lines=[line], **s.quick_scale())
         s.start_daemon(env=self.page.env)
         self.hands = Hands(s).prepare()
         self.hands.check_scale()
@@ -124,7 +128,7 @@ class Disks:
             acked = self.acked()
             self.refused(name)
             time.sleep(self.random.uniform(0.1, 1.0))
-            if self.acked() != acked and not (self.tight and self.stored() >= self.acked()[1]):
+            if self.acked() != acked and not self.tight:
                 self.differ(f"{name}: acknowledged {self.acked()} after {acked} without a commit")
         if deadly:
             self.death(name, lasts)
@@ -192,6 +196,13 @@ class Disks:
             self.buyer.wait(self.events(), 30)
             self.buyer.close()
         self.shed.stop()
+        self.proxy.close()
+        seen = self.proxy.hooks
+        for text in seen.early:
+            self.differ(f"acknowledged before it was committed: {text}")
+        if seen.acks < self.n or len(seen.unread) * 10 > seen.acks:
+            self.differ(f"{seen.acks} acknowledgements seen, {len(seen.unread)} without a sight of the store: "
+                        f"{seen.unread[:3]}")
         r = self.belt.compare()
         want = dict(EXACT, gaps=0)
         if {k: r[k] for k in want} != want or r["items_stored"] != r["items_plc"]:
@@ -316,7 +327,10 @@ def total(name, runs, began):
         tried.update(d.tried)
     stop = sorted(ms for d, _ in runs for ms in d.stop_ms) or [0]
     heal = sorted(ms for d, _ in runs for ms in d.heal_ms) or [0]
+    seen = [d.proxy.hooks for d, _ in runs]
     return dict(name=name, troubles=sum(tried.values()), kinds=tried, items=sum(n for _, n in runs),
+                acks=sum(w.acks for w in seen), acks_early=sum(len(w.early) for w in seen),
+                acks_unread=sum(len(w.unread) for w in seen),
                 differences=sum(len(d.differences) for d, _ in runs), feed_stop_ms_p50=round(statistics.median(stop)),
                 feed_stop_ms_max=round(stop[-1]), heal_ms_p50=round(statistics.median(heal)), heal_ms_max=round(heal[-1]),
                 seconds=round(time.monotonic() - began))
