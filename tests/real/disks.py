@@ -100,6 +100,18 @@ class Disks:
     def failed(self):
         return self.shed.status()["record"]["failed"]
 
+    def first_failure(self, seconds=30):
+        """When the record failed: not before the last status that said it was well. A log that has just been
+        folded in leaves a full disk room for commits of some seconds."""
+        end, well = time.monotonic() + seconds, time.monotonic_ns()
+        while time.monotonic() < end:
+            asked = time.monotonic_ns()
+            if self.failed():
+                return well
+            well = asked
+            time.sleep(0.005)
+        raise TimeoutError(f"the record did not fail within {seconds} s")
+
     def refused(self, name):
         try:
             self.hands.call("hold.place", lot=self.lot, reason="disk")
@@ -309,10 +321,8 @@ def run_mounted(folder, kind, rounds, seed=1, build=None):
             d.tried[kind.name] = i + 1
 
             def begin():
-                began = time.monotonic_ns()
                 disk.spoil()
-                wait_for("the record to fail", d.failed, 10, 0.005)
-                return began
+                return d.first_failure()
             d.trouble(i, f"{i} {kind.name}", begin, disk.heal, True, False)
         return d, d.finish()
     finally:
