@@ -136,6 +136,11 @@ void db_keep_files(struct db *db, int lock_fd)
     sqlite3_file_control(db->h, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 }
 
+void db_keep_log(struct db *db, bool keep)
+{
+    sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, NULL);
+}
+
 void db_close(struct db *db)
 {
     if (!db)

@@ -16,6 +16,12 @@ struct stmt; /* borrowed from the db's cache; valid until the next db_q with the
  * db_set_version). */
 int db_open_writer(const char *path, const char *schema, int version, struct db **ret, int *ret_old,
                    struct err *e);
+/* The same for a caller who can read more of a file's age than its number: `check` is asked of a
+ * file that is there already, and what it answers ends the opening. Whoever is refused, by number
+ * or by check, has changed no byte of the file or its log. */
+typedef int db_check_fn(struct db *db, struct err *e);
+int db_open_checked(const char *path, const char *schema, int version, db_check_fn *check,
+                    struct db **ret, int *ret_old, struct err *e);
 /* A reader of a file that a writer may hold open; read-only, query_only. */
 int db_open_reader(const char *path, struct db **ret, struct err *e);
 int db_open_memory(const char *schema, struct db **ret, struct err *e);

@@ -8,7 +8,9 @@
  * synced, and only then FULL. With FULL from the start, a power cut may bring back the journal of
  * the creation, and with it an empty database (measured: 720 of 2000 cuts).
  *  3. A file counts as new until its schema is committed, so a cut creation is simply done again.
- *  4. WAL and shm stay after a stop (PERSIST_WAL): a reader without write permission needs them. */
+ *  4. WAL and shm stay after a stop (PERSIST_WAL): a reader without write permission needs them.
+ *  5. A file that is refused, since a newer program wrote it, is closed as it was found: its
+ * version is read before anything is set, and its log is not folded into it. */
 #include "base/db_open.h"
 #include "base/num.h"
 #include <errno.h>
@@ -132,8 +134,14 @@ static int create_schema(struct db *db, const char *schema, int version, struct 
     return code ? err_set(e, code, "%s: %s", db_path(db), db_message(db)) : 0;
 }
 
-/* New: the schema is written. Old: *ret_old says of which version. */
-static int meet_version(struct db *db, const char *schema, int version, int *ret_old, struct err *e)
+struct opening {
+    const char *schema;
+    int version, old; /* old: the version that was found */
+    db_check_fn *check;
+    bool is_new;
+};
+
+static int meet_version(struct db *db, struct opening *o, struct err *e) /* invariant 5 */
 {
     int64_t objects = 0, found = 0;
     int code = ask(db, "SELECT count(*) FROM sqlite_schema", &objects, e);
@@ -141,18 +149,18 @@ static int meet_version(struct db *db, const char *schema, int version, int *ret
         code = ask(db, "PRAGMA user_version", &found, e);
     if (code)
         return code;
-    *ret_old = version;
-    if (objects == 0) /* invariant 3 */
-        return create_schema(db, schema, version, e);
-    if (found > version)
-        return err_set(e, ERR_VERSION, "%s has version %lld, this program knows %d", db_path(db),
-                       (long long)found, version);
-    *ret_old = (int)found;
-    return 0;
+    o->is_new = objects == 0; /* invariant 3 */
+    o->old = o->is_new ? o->version : (int)found;
+    if (o->old > o->version)
+        return err_set(
+            e, ERR_VERSION,
+            "%s has version %d, this program knows %d: a newer program wrote it, install "
+            "that one again",
+            db_path(db), o->old, o->version);
+    return o->is_new || !o->check ? 0 : o->check(db, e);
 }
 
-static int set_up_writer(struct db *db, const char *schema, int version, int *ret_old,
-                         struct err *e)
+static int set_up_writer(struct db *db, struct opening *o, struct err *e)
 {
     int code = db_exec(db,
                        "PRAGMA page_size=1024; PRAGMA synchronous=EXTRA;"
@@ -161,11 +169,13 @@ static int set_up_writer(struct db *db, const char *schema, int version, int *re
                        SAFE_PRAGMAS,
                        e);
     if (!code)
+        code = meet_version(db, o, e);
+    if (!code)
         code = go_wal(db, e);
     if (!code)
         code = db_exec(db, "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=8388608", e);
-    if (!code)
-        code = meet_version(db, schema, version, ret_old, e);
+    if (!code && o->is_new)
+        code = create_schema(db, o->schema, o->version, e);
     if (!code && (code = db_checkpoint(db, false)))
         err_set(e, code, "%s: %s", db_path(db), db_message(db));
     if (!code)
@@ -173,11 +183,12 @@ static int set_up_writer(struct db *db, const char *schema, int version, int *re
     return code ? code : db_exec(db, "PRAGMA synchronous=FULL", e);
 }
 
-int db_open_writer(const char *path, const char *schema, int version, struct db **ret, int *ret_old,
-                   struct err *e)
+int db_open_checked(const char *path, const char *schema, int version, db_check_fn *check,
+                    struct db **ret, int *ret_old, struct err *e)
 {
-    int lock_fd = -1, old = version;
+    int lock_fd = -1;
     struct db *db = NULL;
+    struct opening o = {.schema = schema, .version = version, .check = check};
     int code = take_lock(path, &lock_fd, e);
     if (code)
         return code;
@@ -189,15 +200,23 @@ int db_open_writer(const char *path, const char *schema, int version, struct db 
         return code;
     }
     db_keep_files(db, lock_fd);
-    code = set_up_writer(db, schema, version, &old, e);
+    db_keep_log(db, true);
+    code = set_up_writer(db, &o, e);
     if (code) {
         db_close(db);
         return code;
     }
+    db_keep_log(db, false);
     if (ret_old)
-        *ret_old = old;
+        *ret_old = o.old;
     *ret = db;
     return 0;
+}
+
+int db_open_writer(const char *path, const char *schema, int version, struct db **ret, int *ret_old,
+                   struct err *e)
+{
+    return db_open_checked(path, schema, version, NULL, ret, ret_old, e);
 }
 
 int db_open_reader(const char *path, struct db **ret, struct err *e)

@@ -132,7 +132,84 @@ static void an_older_file_says_its_version_and_a_newer_is_refused(void **state)
     db = NULL;
     assert_int_equal(db_open_writer(f->path, schema, 4, &db, &old, &e), ERR_VERSION);
     assert_null(db);
-    assert_non_null(strstr(e.text, "has version 5, this program knows 4"));
+    assert_non_null(strstr(e.text, "has version 5, this program knows 4: a newer program wrote it, "
+                                   "install that one again"));
+}
+
+/* A writer that dies leaves rows in the log that are not in the file yet. */
+static void die_with_a_log(const struct fix *f)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct db *db = NULL;
+        if (db_open_writer(f->path, schema, 5, &db, NULL, NULL))
+            _exit(1);
+        for (int i = 0; i < 20; i++)
+            if (insert(db, i))
+                _exit(2);
+        _exit(0);
+    }
+    int how = 0;
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    assert_int_equal(how, 0);
+}
+
+static size_t bytes_of(const char *path, char *ret, size_t max)
+{
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    size_t n = fread(ret, 1, max, file);
+    fclose(file);
+    assert_true(n > 0 && n < max);
+    return n;
+}
+
+static int want_less_rows(struct db *db, struct err *e)
+{
+    return number(db, "SELECT count(*) FROM t") > 10 ? err_set(e, ERR_VERSION, "too many rows") : 0;
+}
+
+/* Whoever is refused has changed nothing: not even the log is folded into the file. */
+static void a_refused_file_keeps_every_byte(void **state)
+{
+    static const char *const files[] = {"store.db", "store.db-wal"};
+    enum { MAX = 1 << 18 };
+    struct fix *f = *state;
+    struct db *db = NULL;
+    struct err e = {0};
+    char *before[2] = {malloc(MAX), malloc(MAX)}, *after = malloc(MAX);
+    size_t n[2];
+    die_with_a_log(f);
+    for (int i = 0; i < 2; i++)
+        n[i] = bytes_of(tmp_path(&f->tmp, files[i]), before[i], MAX);
+    assert_int_equal(db_open_writer(f->path, schema, 4, &db, NULL, &e), ERR_VERSION);
+    assert_int_equal(db_open_checked(f->path, schema, 5, want_less_rows, &db, NULL, &e),
+                     ERR_VERSION);
+    assert_string_equal(e.text, "too many rows");
+    assert_int_equal(db_open_checked(f->path, schema, 6, want_less_rows, &db, NULL, &e),
+                     ERR_VERSION);
+    assert_null(db);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(bytes_of(tmp_path(&f->tmp, files[i]), after, MAX), n[i]);
+        assert_memory_equal(before[i], after, n[i]);
+        free(before[i]);
+    }
+    free(after);
+    assert_int_equal(db_open_writer(f->path, schema, 5, &db, NULL, &e), 0);
+    assert_int_equal(number(db, "SELECT count(*) FROM t"), 20);
+    db_close(db);
+}
+
+static void a_new_file_is_not_asked_about(void **state)
+{
+    struct fix *f = *state;
+    struct db *db = NULL;
+    assert_int_equal(db_open_checked(f->path, schema, 5, want_less_rows, &db, NULL, NULL), 0);
+    assert_int_equal(insert(db, 1), 0);
+    db_close(db);
+    assert_int_equal(db_open_checked(f->path, schema, 5, want_less_rows, &db, NULL, NULL), 0);
+    db_close(db);
 }
 
 static void a_broken_schema_leaves_a_file_that_can_be_created_again(void **state)
@@ -344,6 +421,8 @@ int main(void)
         ON_DISK(files_are_for_owner_and_group_whatever_the_umask),
         ON_DISK(a_second_writer_is_told_who_holds_the_file),
         ON_DISK(an_older_file_says_its_version_and_a_newer_is_refused),
+        ON_DISK(a_refused_file_keeps_every_byte),
+        ON_DISK(a_new_file_is_not_asked_about),
         ON_DISK(a_broken_schema_leaves_a_file_that_can_be_created_again),
         ON_DISK(what_is_no_database_is_refused_and_left_as_it_was),
         ON_DISK(a_place_that_is_not_there_is_told),
