@@ -7,6 +7,7 @@
 #include "traceability/rebuild.h"
 #include "traceability/merkle.h"
 #include "traceability/store_inner.h"
+#include "traceability/store_version.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

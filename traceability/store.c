@@ -9,10 +9,13 @@
  *  3. After a failed commit nothing is written any more until store_reopen: what an fsync
  *     lost cannot be told from what it wrote.
  *  4. The key file is made with a new store only; an old store whose key is missing or
- *     another is not opened. */
+ *     another is not opened.
+ *  5. What a newer program wrote is refused before anything is changed: projections of a higher
+ *     version, events of an unknown kind. */
 #include "traceability/store.h"
 #include "traceability/key.h"
 #include "traceability/store_inner.h"
+#include "traceability/store_version.h"
 #include "traceability/tlog.h"
 #include <errno.h>
 #include <stdio.h>
@@ -45,15 +48,15 @@ static int make_dir(const char *dir, struct err *e)
 }
 
 static int open_file(const char *dir, const char *file, const char *schema, int version,
-                     struct db **ret, int *ret_old, struct err *e)
+                     db_check_fn *check, struct db **ret, int *ret_old, struct err *e)
 {
     char path[4096];
     if (snprintf(path, sizeof path, "%s/%s", dir, file) >= (int)sizeof path)
         return err_set(e, ERR_TOOBIG, "%s: the path is too long", dir);
-    return db_open_writer(path, schema, version, ret, ret_old, e);
+    return db_open_checked(path, schema, version, check, ret, ret_old, e);
 }
 
-/* A binary that meets a kind it does not know would build wrong projections. */
+/* A binary that meets a kind it does not know would build wrong projections. Invariant 5. */
 static int check_kinds(struct db *db, struct err *e)
 {
     enum event_kind k;
@@ -63,7 +66,9 @@ static int check_kinds(struct db *db, struct err *e)
     int rc;
     while ((rc = q_step(q)) == 1)
         if (event_kind_from(q_str(q, 0), &k)) {
-            err_set(e, ERR_VERSION, "%s holds events \"%.40s\", which this program does not know",
+            err_set(e, ERR_VERSION,
+                    "%s holds events \"%.40s\", which this program does not know: a newer program "
+                    "wrote them, install that one again",
                     db_path(db), q_str(q, 0));
             q_done(q);
             return ERR_VERSION;
@@ -77,8 +82,8 @@ static int renew_projections(struct db *db, struct err *e)
     if (rc)
         return err_set(e, rc, "%s: %s", db_path(db), db_message(db));
     rc = rebuild_projections(db, e);
-    if (rc == 0 && (rc = db_set_version(db, STORE_VERSION)) == 0)
-        rc = db_commit(db);
+    if (rc == 0 && ((rc = db_set_version(db, STORE_VERSION)) || (rc = db_commit(db))))
+        err_set(e, rc, "%s", db_message(db));
     if (rc && db_in_tx(db))
         db_rollback(db);
     return rc ? err_prefix(e, "%s: projections cannot be rebuilt", db_path(db)) : 0;
@@ -87,13 +92,13 @@ static int renew_projections(struct db *db, struct err *e)
 static int open_files(struct store *s, struct err *e)
 {
     int old = STORE_VERSION;
-    int rc = open_file(s->dir, "store.db", store_schema, STORE_VERSION, &s->db, &old, e);
-    if (rc == 0)
-        rc = check_kinds(s->db, e);
+    int rc =
+        open_file(s->dir, "store.db", store_schema, STORE_VERSION, check_kinds, &s->db, &old, e);
     if (rc == 0 && old != STORE_VERSION)
         rc = renew_projections(s->db, e);
     if (rc == 0)
-        rc = open_file(s->dir, "people.db", people_schema, PEOPLE_VERSION, &s->people, NULL, e);
+        rc = open_file(s->dir, "people.db", people_schema, PEOPLE_VERSION, NULL, &s->people, NULL,
+                       e);
     if (rc == 0)
         rc = db_exec(s->people, "PRAGMA secure_delete=ON", e);
     return rc;
@@ -346,6 +351,22 @@ const uint8_t *store_public_key(const struct store *s)
     return s->public_key;
 }
 
+int store_readable(struct db *db, struct err *e)
+{
+    struct stmt *q = db_q(db, "PRAGMA user_version");
+    int rc = q_one(q);
+    if (rc < 0)
+        return err_set(e, rc, "%s: %s", db_path(db), db_message(db));
+    int64_t version = q_col(q, 0);
+    q_done(q);
+    if (version == STORE_VERSION)
+        return 0;
+    return err_set(e, ERR_VERSION, "%s has version %lld, this program reads %d: %s", db_path(db),
+                   (long long)version, STORE_VERSION,
+                   version > STORE_VERSION ? "a newer program wrote it, install that one again"
+                                           : "lotlined of this version renews it when it starts");
+}
+
 int store_open_reader(const char *dir, struct db **ret, struct err *e)
 {
     char path[4096];
@@ -353,15 +374,11 @@ int store_open_reader(const char *dir, struct db **ret, struct err *e)
     if (snprintf(path, sizeof path, "%s/store.db", dir) >= (int)sizeof path)
         return err_set(e, ERR_TOOBIG, "%s: the path is too long", dir);
     int rc = db_open_reader(path, &db, e);
-    if (rc)
-        return rc;
-    struct stmt *q = db_q(db, "PRAGMA user_version");
-    int64_t version = q_step(q) == 1 ? q_col(q, 0) : -1;
-    q_done(q);
-    if (version != STORE_VERSION) {
+    if (rc == 0)
+        rc = store_readable(db, e);
+    if (rc) {
         db_close(db);
-        return err_set(e, ERR_VERSION, "%s has version %lld, this program reads %d", path,
-                       (long long)version, STORE_VERSION);
+        return rc;
     }
     *ret = db;
     return 0;

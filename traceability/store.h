@@ -42,6 +42,9 @@ int store_restored(struct store *s, const char *actor, struct err *e);
 
 /* Readers (CLI, mqtt, web): read-only handle on DIR/store.db. */
 int store_open_reader(const char *dir, struct db **ret, struct err *e);
+/* 0: the projections are those that this program reads; else ERR_VERSION says what to do. Whoever
+ * keeps a handle asks at every transaction: another lotlined may have renewed them meanwhile. */
+int store_readable(struct db *db, struct err *e);
 /* What the record says of itself, for readers. */
 struct store_facts {
     char store_id[33], site[17];

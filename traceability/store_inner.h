@@ -35,7 +35,6 @@ void store_touch(struct store *s);     /* something was written */
 int64_t store_last_seq(struct db *db); /* newest event that stands, committed or not; 0: none */
 void store_new_id(char ret[33]);
 extern const char store_schema[]; /* all tables of store.db */
-#define STORE_VERSION 2           /* of the projections; another one means: rebuild */
 
 /* event.c: the row of `q` (columns seq, kind, at_ms, body first) to the visitor;
  * resets q before. */

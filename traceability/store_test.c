@@ -138,6 +138,15 @@ static void readers(void **state)
     OK(store_open_reader(f->dir, &r, e)); /* after a clean stop */
     assert_int_equal(fix_number(r, "SELECT count(*) FROM event"), 4);
     db_close(r);
+    OK(store_open_reader(f->dir, &r, e));
+    OK(store_readable(r, e));
+    by_hand(f, "PRAGMA user_version=99"); /* under an open handle */
+    assert_int_equal(store_readable(r, &why), ERR_VERSION);
+    assert_non_null(strstr(why.text, "has version 99, this program reads 2: a newer program"));
+    by_hand(f, "PRAGMA user_version=1");
+    assert_int_equal(store_readable(r, &why), ERR_VERSION);
+    assert_non_null(strstr(why.text, "lotlined of this version renews it"));
+    db_close(r);
     by_hand(f, "PRAGMA user_version=99");
     assert_int_equal(store_open_reader(f->dir, &r, &why), ERR_VERSION);
     assert_int_equal(try_open(f, "min-county", 'A', &why), ERR_VERSION);
@@ -257,6 +266,7 @@ static void unknown_kind(void **state)
     by_hand(f, "INSERT INTO event VALUES(2,1,'lot.teleported',0,x'7b7d',zeroblob(32))");
     assert_int_equal(try_open(f, "min-county", 'A', &why), ERR_VERSION);
     assert_non_null(strstr(why.text, "lot.teleported"));
+    assert_non_null(strstr(why.text, "install that one again"));
 }
 
 static void damaged(void **state)
