@@ -1,8 +1,11 @@
 /* The reader's side of store.db (contract: record.h).
  * Thread: HTTP. Owns one read-only handle.
  * A restore puts another file in the store's place: the inode is compared once a second, since an
- * open handle would go on reading the old file for ever. */
+ * open handle would go on reading the old file for ever. Another version's lotlined may renew the
+ * projections under an open handle: their version is asked in each transaction. Why the record
+ * cannot be read is logged once and when it is over; who asks learns only that it is so. */
 #include "web/record.h"
+#include "base/log.h"
 #include "traceability/store.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +22,7 @@ struct record {
     struct mono checked; /* the file, or the last failed attempt */
     struct mono head_at;
     int64_t head;
+    struct complaint unread;
 };
 
 struct record *record_new(const char *dir)
@@ -51,6 +55,13 @@ static ino_t inode_of(const char *file)
     return stat(file, &st) == 0 ? st.st_ino : 0;
 }
 
+static int unreadable(struct record *r, const struct err *why, struct err *e)
+{
+    log_complain(&r->unread, "the record cannot be read: %s", why->text);
+    drop(r);
+    return err_set(e, ERR_UNREACHABLE, "the record cannot be read");
+}
+
 static int fresh_handle(struct record *r, struct err *e)
 {
     struct mono now = mono_now();
@@ -62,10 +73,10 @@ static int fresh_handle(struct record *r, struct err *e)
     if (r->db && inode == r->inode)
         return 0;
     drop(r);
-    int code = inode ? store_open_reader(r->dir, &r->db, e) : ERR_NOT_FOUND;
-    if (code) {
+    struct err why = {0};
+    if (store_open_reader(r->dir, &r->db, &why)) {
         r->db = NULL;
-        return err_set(e, ERR_UNREACHABLE, "the record cannot be read");
+        return unreadable(r, &why, e);
     }
     r->inode = inode;
     return 0;
@@ -76,11 +87,14 @@ int record_begin(struct record *r, struct db **ret, struct err *e)
     int code = fresh_handle(r, e);
     if (code)
         return code;
-    code = db_begin(r->db);
-    if (code) {
-        drop(r);
-        return err_set(e, ERR_UNREACHABLE, "the record cannot be read: %s", err_text(code));
-    }
+    struct err why = {0};
+    if ((code = db_begin(r->db)))
+        err_set(&why, code, "%s", err_text(code));
+    else
+        code = store_readable(r->db, &why);
+    if (code)
+        return unreadable(r, &why, e);
+    log_release(&r->unread, "the record can be read");
     *ret = r->db;
     return 0;
 }
