@@ -65,8 +65,9 @@ static int wait_ms(const struct program *p, struct mono now)
     return ms < 0 ? 0 : ms > 1000 ? 1000 : (int)ms;
 }
 
-/* One pass: wait for anything, then let every machine do what it can. false: asked to stop. */
-static bool pass(struct program *p)
+/* One pass: wait for anything, then let every machine do what it can. 1: go on, 0: asked to stop;
+ * an error ends the program, to be started again. */
+static int pass(struct program *p, struct err *e)
 {
     struct pollfd f[4] = {{.fd = p->signals, .events = POLLIN},
                           {.fd = watcher_fd(p->watcher), .events = POLLIN},
@@ -74,7 +75,9 @@ static bool pass(struct program *p)
                           {.fd = p->telemetry ? telemetry_fd(p->telemetry) : -1, .events = POLLIN}};
     poll(f, 4, wait_ms(p, mono_now()));
     if (f[0].revents)
-        return false;
+        return 0;
+    if (store_readable(p->store, e) == ERR_VERSION)
+        return ERR_VERSION;
     struct mono now = mono_now();
     const json_t *status;
     enum watcher_news news = watcher_wake(p->watcher, now, &status);
@@ -90,7 +93,7 @@ static bool pass(struct program *p)
     }
     if (p->telemetry)
         telemetry_wake(p->telemetry, now);
-    return true;
+    return 1;
 }
 
 int main(int argc, char **argv)
@@ -132,7 +135,7 @@ int main(int argc, char **argv)
     if (rc == 0 && !check) {
         p.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         sd_notify(0, "READY=1");
-        while (pass(&p))
+        while ((rc = pass(&p, &e)) > 0)
             sd_notify(0, "WATCHDOG=1");
         sd_notify(0, "STOPPING=1");
     }

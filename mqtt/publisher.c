@@ -46,7 +46,7 @@ struct publisher {
     struct mono retry, answer_by, settle_by, cursor_due, head_due;
     int64_t retry_ms;
     bool head_stale;
-    struct complaint down;
+    struct complaint down, unread;
     const char *why;
     uint64_t sent_count, acked_count, failed_count, connects, poison;
     uint64_t generation;
@@ -310,7 +310,9 @@ static void fill(struct publisher *p, struct mono now)
     int rc = stream_read(p->store, p->sink->stream, p->sent.epoch, p->sent.n,
                          (int64_t)p->w.size - p->w.outstanding, send_event, &f, &e);
     if (rc < 0)
-        log_warn("sink %s: the store cannot be read: %s", p->sink->name, e.text);
+        log_complain(&p->unread, "sink %s: the store cannot be read: %s", p->sink->name, e.text);
+    else
+        log_release(&p->unread, "sink %s: the store can be read", p->sink->name);
 }
 
 static void publish_head(struct publisher *p, struct mono now)
