@@ -110,14 +110,16 @@ static void enqueue(struct client *c, json_t *doc)
         json_decref(doc);
         return;
     }
-    k->queue[k->n++] = (struct request){
+    struct request *r = &k->queue[k->n++];
+    *r = (struct request){
         .client = c,
         .doc = doc,
         .verb = verb,
         .request_id = json_string_value(json_object_get(doc, "request_id")),
         .args = json_object_get(doc, "args"),
-        .actor = {.role = c->role, .id = c->id},
+        .actor = {.role = c->role},
     };
+    memcpy(r->who, c->id, sizeof(r->who));
 }
 
 static int on_client(sd_event_source *s, int fd, uint32_t events, void *data)
@@ -224,7 +226,11 @@ void control_free(struct control *k)
 
 struct request *control_next(struct control *k)
 {
-    return k->ran < k->n ? &k->queue[k->ran++] : NULL;
+    if (k->ran == k->n)
+        return NULL;
+    struct request *r = &k->queue[k->ran++];
+    r->actor.id = r->who; /* where it stands now: requests that wait move up */
+    return r;
 }
 
 bool control_waiting(const struct control *k)

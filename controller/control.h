@@ -15,7 +15,8 @@ struct request {
     json_t *doc;           /* the packet */
     const char *verb, *request_id;
     const json_t *args;
-    struct actor actor;
+    char who[24];       /* the client's id, which outlives it */
+    struct actor actor; /* its id is `who` once control_next has given the request */
     bool keep; /* its answer stands although the commit failed: it asked nothing of the record */
     json_t *result; /* set by the turn, sent after the commit */
     struct err error;
