@@ -276,16 +276,12 @@ int daemon_setup(struct daemon *d, struct config *c, struct err *e)
 
 int daemon_start(struct daemon *d, struct err *e)
 {
-    size_t started = 0;
     for (size_t i = 0; i < d->n_threads; i++) {
         char name[104];
         config_place(&d->endpoints[i], name, sizeof(name));
         int rc = busthread_start(d->buses[i], d->links[i], name, &d->threads[i], e);
-        if (rc < 0) {
-            d->n_threads = started;
+        if (rc < 0)
             return rc;
-        }
-        started++;
     }
     for (size_t i = 0; i < d->c->n_lines; i++) {
         const struct config_endpoint *at = &d->lines[i].cfg->at;
@@ -298,8 +294,9 @@ int daemon_start(struct daemon *d, struct err *e)
 void daemon_stop(struct daemon *d)
 {
     for (size_t i = 0; i < d->n_threads; i++) /* invariant 2 */
-        if (d->threads[i])
-            busthread_stop(d->threads[i]);
+        busthread_stop(d->threads[i]);
+    for (size_t i = 0; i < d->c->n_lines; i++)
+        d->lines[i].thread = NULL; /* the last turn wakes nobody */
     if (d->control)
         turn_run(d, mono_now()); /* what the lines handed over last */
     struct err e = {0};
