@@ -24,6 +24,7 @@ struct daemon_line {
     struct plan *plan;    /* the newest handed to the line */
     struct plan *used[8]; /* handed over earlier, not yet given back */
     uint32_t run;         /* run of `plan` */
+    bool plan_late;       /* the record asks for another plan, which could not be made yet */
     struct busthread *thread;
     bool feed_stop, feed_changed; /* wanted by a person; to be told after the commit */
     uint32_t box_changed; /* bit k: an empty box stands under outlet k; told after the commit */
@@ -115,8 +116,8 @@ int planner_fits(const struct config_line *l, const struct ruleset *rules, struc
 int planner_build(struct daemon *d, struct daemon_line *l, struct plan **ret, struct err *e);
 /* The record changed what governs the line: build and hand over. */
 int planner_renew(struct daemon *d, struct daemon_line *l, struct err *e);
-/* After a commit that may have changed runs or holds: renews the plans that differ
- * from the record. */
+/* After a commit that may have changed runs or holds: renews the plans that differ from the record.
+ * One that cannot be renewed is an alarm and leaves d->plans_stale set. */
 void planner_refresh(struct daemon *d);
 /* The line no longer uses this plan. */
 void planner_retire(struct daemon_line *l, const struct plan *former);

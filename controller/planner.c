@@ -2,7 +2,8 @@
  * 1. A plan is immutable once handed over; it is freed only after the line said that its successor
  *    governs, or when the line is gone.
  * 2. No plan holds rules that need a measure which the line's map does not give: such an item would
- *    never be graded. */
+ *    never be graded.
+ * 3. A plan that could not be renewed is tried again after each commit until it stands. */
 #include "base/json.h"
 #include "base/log.h"
 #include "controller/daemon.h"
@@ -128,10 +129,14 @@ void planner_refresh(struct daemon *d)
         if (rc == 0 && (r.run != l->plan->run || r.held != l->plan->held))
             rc = planner_renew(d, l, &e);
         if (rc < 0) {
-            daemon_alarm(d, "plan", l->cfg->name, "The line's plan cannot be renewed: see the log",
-                         true);
-            log_error("line %s: %s", l->cfg->name, e.text);
+            d->plans_stale = true; /* invariant 3 */
+            if (!l->plan_late)
+                log_error("line %s: its plan cannot be renewed: %s", l->cfg->name, e.text);
         }
+        if (rc < 0 || l->plan_late)
+            daemon_alarm(d, "plan", l->cfg->name, "The line's plan cannot be renewed: see the log",
+                         rc < 0);
+        l->plan_late = rc < 0;
     }
 }
 

@@ -218,9 +218,10 @@ static void orders_out(struct daemon *d)
         l->box_changed = 0;
         l->feed_changed = false;
     }
-    if (d->plans_stale)
-        planner_refresh(d);
+    bool stale = d->plans_stale;
     d->plans_stale = false;
+    if (stale)
+        planner_refresh(d);
 }
 
 /* Wakes only the lines that have something new to say to their PLC: a wake-up costs every other

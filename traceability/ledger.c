@@ -65,6 +65,8 @@ int ledger_free_to_use(struct db *db, const char *lot, struct err *e)
                      "lot %s is on hold%s%s (%.80s): it stays where it is until hold.release", lot,
                      strcmp(q_str(s, 0), lot) ? " through " : "",
                      strcmp(q_str(s, 0), lot) ? q_str(s, 0) : "", q_str(s, 1));
+    else if (rc < 0)
+        err_set(e, rc, "lot %.40s: its holds cannot be read", lot);
     q_done(s);
     if (rc < 0)
         return rc;
@@ -73,6 +75,8 @@ int ledger_free_to_use(struct db *db, const char *lot, struct err *e)
     rc = q_step(q_text(s, 1, lot));
     if (rc == 1)
         rc = err_set(e, ERR_STATE, "lot %s is recalled: set it aside", lot);
+    else if (rc < 0)
+        err_set(e, rc, "lot %.40s: its recalls cannot be read", lot);
     q_done(s);
     return rc;
 }

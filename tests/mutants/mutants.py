@@ -183,7 +183,7 @@ MUTANTS = [
     one("stale-decision", "a batch that was thrown away stays in the tally", "controller/line_test", LINE,
         "    l->now = l->handed; /* invariant 2 */", "    l->handed = l->handed; /* invariant 2 */"),
     one("stale-plan", "a run's plan is not handed to its line", "sim", TURN,
-        "    if (d->plans_stale)\n        planner_refresh(d);", "    if (d->plans_stale && d->failed)\n        planner_refresh(d);"),
+        "    if (stale)\n        planner_refresh(d);", "    if (stale && d->failed)\n        planner_refresh(d);"),
     one("tally-forgotten", "a restart begins with an empty tally", "sim", "controller/planner.c",
         "    return run_state_sums(store_db(d->store), r->run, add_sum, p, e);",
         "    (void)add_sum;\n    return 0;", 6),
