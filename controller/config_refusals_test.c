@@ -1,7 +1,7 @@
 /* What no configuration may say: each is refused at its line with the words that lead out. */
 #include "base/test_tmp.h"
 #include "controller/config.h"
-#include "controller/testfault.h"
+#include "base/test_fault.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * ports. */
 #include "controller/status.h"
 #include "controller/testdaemon.h"
-#include "controller/testfault.h"
+#include "base/test_fault.h"
 #include <sys/resource.h>
 
 /* The start fails with the n-th call, or not any more; in any case nothing is left behind. */

@@ -1,7 +1,7 @@
 /* A line's plan follows the record: what it starts with, when it is renewed, what stands in the
  * way. The line's thread is played: nobody gives plans back unless the test does. */
 #include "controller/testdaemon.h"
-#include "controller/testfault.h"
+#include "base/test_fault.h"
 
 enum { USED = 8 };
 

@@ -1,7 +1,7 @@
 /* The disk fails at one statement of a turn, at each in its turn: nothing is acknowledged, answered
  * as done or half written, lines are asked to stop feeding, and the next turns make it good. */
 #include "controller/testdaemon.h"
-#include "controller/testfault.h"
+#include "base/test_fault.h"
 
 enum { RETRY_MS = 600, MANY = 400 };
 
