@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/conf.h"
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { DEPTH_MAX = 64 };
@@ -35,14 +36,44 @@ static bool is_plain(const json_t *j, bool refuse_reals, int depth)
     return true;
 }
 
+struct text {
+    char *p;
+    size_t n, room;
+    bool lacks; /* a piece, for want of memory */
+};
+
+static int add_piece(const char *piece, size_t n, void *data)
+{
+    struct text *t = data;
+    if (t->room - t->n < n + 1) { /* with the NUL */
+        size_t room = 2 * (t->n + n) + 256;
+        char *p = realloc(t->p, room);
+        t->lacks = t->lacks || !p;
+        if (!p)
+            return -1;
+        t->p = p;
+        t->room = room;
+    }
+    memcpy(t->p + t->n, piece, n);
+    t->n += n;
+    t->p[t->n] = 0;
+    return 0;
+}
+
+/* Not by json_dumps: jansson 2.14 goes on without a key for which it finds no memory. */
 char *json_canonical(const json_t *j, size_t *ret_n)
 {
+    struct text t = {0};
     if (!j || !is_plain(j, true, 0))
         return NULL;
-    char *text = json_dumps(j, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY);
-    if (text && ret_n)
-        *ret_n = strlen(text);
-    return text;
+    int rc = json_dump_callback(j, add_piece, &t, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY);
+    if (rc < 0 || t.lacks) {
+        free(t.p);
+        return NULL;
+    }
+    if (ret_n)
+        *ret_n = t.n;
+    return t.p;
 }
 
 int json_parse(const char *text, size_t n, json_t **ret, struct err *e)

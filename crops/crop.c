@@ -13,36 +13,49 @@
 
 /* ---- the canonical form ---- */
 
+/* A document that lacks a piece for want of memory is none. Takes o over. */
+static json_t *whole(json_t *o, bool lacks)
+{
+    if (!lacks)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
 static json_t *box_json(const struct crop_box *b)
 {
     json_t *o = json_object();
+    bool lacks = false;
     for (int m = 0; m < MEASURE_COUNT; m++)
         if (b->has[m])
-            json_object_set_new(o, measure_word((enum measure_id)m),
-                                json_pack("[I, I]", (json_int_t)b->min[m], (json_int_t)b->max[m]));
-    return o;
+            lacks |= json_object_set_new(
+                         o, measure_word((enum measure_id)m),
+                         json_pack("[I, I]", (json_int_t)b->min[m], (json_int_t)b->max[m])) < 0;
+    return whole(o, lacks);
 }
 
 static json_t *grade_json(const struct crop_grade *g)
 {
     json_t *shares = json_object();
+    bool lacks = false;
     for (int i = 0; i < DEFECT_COUNT; i++)
         if (g->tolerates[i])
-            json_object_set_new(shares, defect_word((enum defect_id)i),
-                                json_integer(g->share_ppm[i]));
+            lacks |= json_object_set_new(shares, defect_word((enum defect_id)i),
+                                         json_integer(g->share_ppm[i])) < 0;
     return json_pack("{s:s, s:b, s:o, s:o}", "code", g->code, "else", g->otherwise, "where",
-                     box_json(&g->box), "tolerate", shares);
+                     box_json(&g->box), "tolerate", whole(shares, lacks));
 }
 
 static json_t *ruleset_json(const char *crop_id, const struct ruleset *r)
 {
     json_t *grades = json_array(), *exclude = json_object();
+    bool lacks = false, lets = false;
     for (size_t i = 0; i < r->n_grades; i++)
-        json_array_append_new(grades, grade_json(&r->grades[i]));
+        lacks |= json_array_append_new(grades, grade_json(&r->grades[i])) < 0;
     for (int i = 0; i < DEFECT_COUNT; i++)
         if (r->exclude[i][0])
-            json_object_set_new(exclude, defect_word((enum defect_id)i),
-                                json_string(r->exclude[i]));
+            lets |= json_object_set_new(exclude, defect_word((enum defect_id)i),
+                                        json_string(r->exclude[i])) < 0;
     json_t *proxy =
         !r->proxy ? json_null()
                   : json_pack("{s:s, s:I}", "of", measure_word((enum measure_id)r->calibration_of),
@@ -50,7 +63,8 @@ static json_t *ruleset_json(const char *crop_id, const struct ruleset *r)
     return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o}", "crop", crop_id, "id", r->id,
                      "version", (json_int_t)r->version, "basis",
                      grade_basis_word((enum grade_basis)r->basis), "proxy", proxy, "domain",
-                     box_json(&r->domain), "exclude", exclude, "grades", grades);
+                     box_json(&r->domain), "exclude", whole(exclude, lets), "grades",
+                     whole(grades, lacks));
 }
 
 static char *canonical(const char *crop_id, const struct ruleset *r, size_t *ret_n)

@@ -1,55 +1,8 @@
 /* Loading crops: the shipped ones, and every way in which a crop can be wrong, with
  * file and line. */
-#include "crops/crop.h"
 #include "base/crypto.h"
 #include "crops/crop_check.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-/* Line numbers count from 1. */
-static const char root[] = "crop: c\n"                                         /* 1 */
-                           "version: 3\n"                                      /* 2 */
-                           "name: {zh: 根, en: Root}\n"                        /* 3 */
-                           "rulesets:\n"                                       /* 4 */
-                           "  - id: r\n"                                       /* 5 */
-                           "    name: {zh: 甲, en: First way}\n"               /* 6 */
-                           "    basis: diameter\n"                             /* 7 */
-                           "    source: a table\n"                             /* 8 */
-                           "    confidence: B\n"                               /* 9 */
-                           "    domain: {head_diameter: [0 mm, 100 mm]}\n"     /* 10 */
-                           "    exclude: {mould: out}\n"                       /* 11 */
-                           "    grades:\n"                                     /* 12 */
-                           "      - code: \"1\"\n"                             /* 13 */
-                           "        name: {zh: 一等, en: First}\n"             /* 14 */
-                           "        where: {head_diameter: [10 mm, 100 mm]}\n" /* 15 */
-                           "        tolerate: {black: 0 %}\n"                  /* 16 */
-                           "      - code: \"2\"\n"                             /* 17 */
-                           "        name: {zh: 二等, en: Second}\n"            /* 18 */
-                           "        where: {head_diameter: [4 mm, 10 mm]}\n"   /* 19 */
-                           "        tolerate: {black: 10 %}\n"                 /* 20 */
-                           "      - code: out\n"                               /* 21 */
-                           "        name: {zh: 等外, en: Off}\n"               /* 22 */
-                           "        where: {head_diameter: [0 mm, 4 mm]}\n";   /* 23 */
-
-struct wrong {
-    const char *find, *put, *error;
-};
-
-static char *changed(const char *text, const char *find, const char *put)
-{
-    const char *at = strstr(text, find);
-    if (!at)
-        fail_msg("\"%s\" is not in the text", find);
-    size_t n = strlen(text) - strlen(find) + strlen(put);
-    char *out = malloc(n + 1);
-    assert_non_null(out);
-    snprintf(out, n + 1, "%.*s%s%s", (int)(at - text), text, put, at + strlen(find));
-    return out;
-}
+#include "crops/testcrop.h"
 
 static struct crop *parsed(const char *text)
 {
@@ -132,20 +85,8 @@ static void test_errors(void **state)
         {"    grades:\n", "    grades: []\n    graeds:\n",
          "c.yaml:13: unknown key \"graeds\", did you mean \"grades\"?"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char *bad = changed(root, rows[i].find, rows[i].put), line[400];
-        struct crop *c = NULL;
-        struct err e = {0};
-        int rc = crop_parse("c.yaml", bad, strlen(bad), &c, &e);
-        if (rc == 0)
-            fail_msg("accepted: %s -> %s", rows[i].find, rows[i].put);
-        assert_int_equal(rc, e.code);
-        assert_null(c);
-        if (strstr(err_line(&e, line, sizeof line), rows[i].error) != line)
-            fail_msg("%s -> %s:\n  got    %s\n  wanted %s", rows[i].find, rows[i].put, line,
-                     rows[i].error);
-        free(bad);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        expect_error(root, &rows[i]);
 }
 
 static void hear(void *ctx, const struct err *e)
