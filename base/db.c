@@ -37,6 +37,7 @@ struct db {
     bool writer, in_tx;
     int lost;  /* invariant 1 */
     int depth; /* savepoints */
+    uint64_t failures;
     size_t stmts;
     struct stmt *all[STMTS_MAX]; /* in order of making */
     struct stmt *slot[SLOTS];    /* the same by hash of the text */
@@ -252,14 +253,15 @@ int q_step(struct stmt *s)
     s->row = false;
     if (!s->err && s->db->lost)
         s->err = s->db->lost; /* invariant 1 */
-    if (s->err)
-        return s->err;
-    int rc = sqlite3_step(s->s);
-    s->row = rc == SQLITE_ROW;
-    if (s->row)
-        return 1;
-    s->err = settle(s->db, rc);
-    sqlite3_reset(s->s);
+    if (!s->err) {
+        int rc = sqlite3_step(s->s);
+        s->row = rc == SQLITE_ROW;
+        if (s->row)
+            return 1;
+        s->err = settle(s->db, rc);
+        sqlite3_reset(s->s);
+    }
+    s->db->failures += s->err != 0;
     return s->err;
 }
 
@@ -437,6 +439,11 @@ int64_t db_last_rowid(struct db *db)
 const char *db_path(const struct db *db)
 {
     return db->path;
+}
+
+uint64_t db_failures(const struct db *db)
+{
+    return db->failures;
 }
 
 const char *db_message(struct db *db)

@@ -63,6 +63,9 @@ bool q_is_null(struct stmt *s, int i);
 const char *q_str(struct stmt *s, int i); /* "" for NULL; until the next step */
 const void *q_bytes(struct stmt *s, int i, size_t *ret_n);
 const char *db_message(struct db *db); /* SQLite's last message, for logs */
+/* How many statements failed so far: for who asks many, one of which alone, unheeded, would make
+ * the answer false. */
+uint64_t db_failures(const struct db *db);
 /* Names the VFS that files are opened with from now on (NULL: the default), so that tests can bring
  * storage faults. Process-wide, before threads. 0 or ERR_NOT_FOUND. */
 int db_use_vfs(const char *name);

@@ -1,14 +1,38 @@
 /* Helpers over jansson (contract: json.h). Thread: any, as long as one json_t belongs to one
- * thread. Invariant: what json_canonical gives depends on the value alone, never on insertion
- * order, locale or the way the value was made; the record hashes these bytes. jansson sorts keys by
- * their bytes, escapes control characters, quote and backslash, and leaves UTF-8 as it is. */
+ * thread. Owns: where memory comes from, and how often none came. Invariant: what json_canonical
+ * gives depends on the value alone, never on insertion order, locale or the way the value was made;
+ * the record hashes these bytes. jansson sorts keys by their bytes, escapes control characters,
+ * quote and backslash, and leaves UTF-8 as it is. */
 #include "base/json.h"
 #include "base/conf.h"
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { DEPTH_MAX = 64 };
+
+static void *(*source)(size_t) = malloc;
+static atomic_uint_fast64_t failures;
+
+static void *counted(size_t n)
+{
+    void *p = source(n);
+    if (!p)
+        atomic_fetch_add(&failures, 1);
+    return p;
+}
+
+void json_use_malloc(void *(*get)(size_t n))
+{
+    source = get ? get : malloc;
+    json_set_alloc_funcs(counted, free);
+}
+
+uint64_t json_failures(void)
+{
+    return atomic_load(&failures);
+}
 
 /* jansson's object iterators are not const-correct; nothing is written through this. */
 static json_t *to_iterate(const json_t *j)

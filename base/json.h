@@ -6,6 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* From now on values take their memory from `get` (NULL: malloc; free gives it back), and what they
+ * do not get is counted: a key or a row that found no room is missing without a word. Process-wide,
+ * before threads. */
+void json_use_malloc(void *(*get)(size_t n));
+uint64_t json_failures(void);
+
 /* Canonical bytes: keys sorted, no blanks, UTF-8 as it is, integers and strings (null, true, false,
  * objects, arrays allowed; reals refused with NULL). malloc'd, NUL-terminated;
  * *ret_n without it. */

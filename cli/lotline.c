@@ -1,5 +1,6 @@
 /* lotline: asks and tells. One row per subcommand; each stands in a file of its own. */
 #include "base/crypto.h"
+#include "base/json.h"
 #include "cli/commands.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,7 @@ int main(int argc, char **argv)
     struct cli c = {.store = env_or("LOTLINE_STORE", "/var/lib/lotline"),
                     .socket = env_or("LOTLINE_SOCKET", "/run/lotline/lotlined.sock"),
                     .lang = LANG_EN};
+    json_use_malloc(NULL);
     int i = global_options(&c, argc, argv);
     if (i > 0 && i < argc && (strcmp(argv[i], "help") == 0 || strcmp(argv[i], "--help") == 0))
         return help(stdout);

@@ -1,5 +1,6 @@
 /* lotlined: reads scales and sorting conveyors, decides, records. Starts, loops, stops. */
 #include "base/crypto.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "controller/control.h"
 #include "controller/daemon.h"
@@ -122,6 +123,7 @@ int main(int argc, char **argv)
     }
     /* Reading large files once must not teach the allocator to keep what it could give back. */
     mallopt(M_MMAP_THRESHOLD, 64 << 10);
+    json_use_malloc(NULL);
     log_setup("lotlined", verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
               getenv("JOURNAL_STREAM") != NULL);
     sigset_t signals;

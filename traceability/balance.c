@@ -47,6 +47,7 @@ int run_balance(struct db *db, const char *run_id, json_t **ret, struct err *e)
 {
     struct run_row r;
     struct totals t;
+    struct step_watch since = step_watch(db);
     int rc = run_get(db, run_id, &r, e);
     if (rc == 0)
         rc = r.closed_ms ? totals_told(db, r.run, &t, e) : totals_run(db, r.run, &t, e);
@@ -74,5 +75,5 @@ int run_balance(struct db *db, const char *run_id, json_t **ret, struct err *e)
     if (o && rest)
         json_object_update(o, rest);
     json_decref(rest);
-    return step_answer(ret, o, e);
+    return step_told(db, since, 0, o, ret, e);
 }

@@ -7,10 +7,12 @@
  *  2. The first answer to a request_id is stored with what it did; every repeat gets that
  *     answer.
  *  3. Trouble with memory or disk is no answer: nothing is stored, the turn is rolled back
- *     and the request may come again. */
+ *     and the request may come again. So is a statement that failed in a handler without its
+ * notice: what it did not read may stand in the answer or in an event. */
 #include "traceability/command.h"
 #include "base/conf.h"
 #include "base/json.h"
+#include "traceability/step.h"
 #include "traceability/store_inner.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,18 +132,13 @@ static int remember(struct store *s, const struct command_row *row, const struct
                     " VALUES(?,?,?,?,?,?,?)");
     q_text(q_text(q_text(q, 1, request_id), 2, row->name), 3, a->id);
     q_text(q_text(q, 4, code ? err_name(code) : ""), 5, answer);
+    struct step_watch before = step_watch(s->db);
     int rc = q_run(q_int(q_int(q, 6, store_last_seq(s->db)), 7, wall_now().ms));
     store_touch(s);
-    return rc ? err_set(e, rc, "command_log: %s", db_message(s->db)) : 0;
+    return step_sound(s->db, before, rc, e);
 }
 
 /* ---- running ---- */
-
-static bool is_trouble(int code) /* invariant 3 */
-{
-    return code == ERR_NOMEM || code == ERR_IO || code == ERR_DISK_FULL || code == ERR_DB ||
-           code == ERR_BUSY;
-}
 
 static int savepoint(struct store *s, struct err *e)
 {
@@ -174,6 +171,8 @@ static int attempt(struct command_context *c, const struct command_row *row, con
     if (rc)
         return rc;
     *e = (struct err){0};
+    struct step_watch of_people = step_watch(c->store->people);
+    c->watch = step_watch(c->store->db);
     rc = row->handler(c, args, &answer, e);
     if (rc > 0)
         rc = err_set(e, ERR_STATE, "%s gave no proper answer", row->name);
@@ -182,6 +181,8 @@ static int attempt(struct command_context *c, const struct command_row *row, con
     char *text = rc ? NULL : json_canonical(answer, NULL);
     if (rc == 0 && !text)
         rc = err_set(e, ERR_NOMEM, "%s: the answer cannot be stored", row->name);
+    rc = step_sound(c->store->db, c->watch, rc, e);
+    rc = step_sound(c->store->people, of_people, rc, e);
     rc = settle(c->store, rc, e);
     if (rc) {
         json_decref(answer);
@@ -200,7 +201,7 @@ static int run_once(struct command_context *c, const struct command_row *row, co
     json_t *answer = NULL;
     char *text = NULL;
     int code = attempt(c, row, args, &answer, &text, why);
-    if (is_trouble(code))
+    if (step_trouble(code)) /* invariant 3 */
         return code;
     int rc = remember(c->store, row, c->actor, c->request_id, code, code ? why->text : text, e);
     free(text);
@@ -215,7 +216,7 @@ static int run_once(struct command_context *c, const struct command_row *row, co
 int command_run(struct store *s, const struct actor *a, const char *request_id, const char *name,
                 const json_t *args, json_t **ret, bool *ret_repeat, struct err *e)
 {
-    struct command_context c = {s, a, request_id};
+    struct command_context c = {.store = s, .actor = a, .request_id = request_id};
     const struct command_row *row = NULL;
     bool known = false;
     int rc = store_writable(s, e);

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct store;
 enum role { ROLE_NOBODY, ROLE_WORKER, ROLE_OPERATOR, ROLE_MANAGER, ROLE_DAEMON };
@@ -13,10 +14,15 @@ struct actor {
     enum role role;
     const char *id; /* "uid:1000", "pid:W7K2…", "daemon": a pseudonym, never a name */
 };
+/* How much had failed when it began: see step_sound. */
+struct step_watch {
+    uint64_t statements, values;
+};
 struct command_context {
     struct store *store;
     const struct actor *actor;
     const char *request_id;
+    struct step_watch watch;
 };
 typedef int command_fn(struct command_context *c, const json_t *args, json_t **ret, struct err *e);
 /* Every handler of the table is declared here; it stands in the file of its subject. */

@@ -203,13 +203,18 @@ int event_append(struct store *s, enum event_kind kind, const json_t *body, cons
     if (rc)
         return rc;
     ev.seq = store_last_seq(s->db) + 1;
+    uint64_t unmade = json_failures();
     json_t *o = body ? json_copy((json_t *)(uintptr_t)body) : json_object();
     rc = o ? add_frame(o, kind, ev.seq, ev.at, actor, e)
            : err_set(e, ERR_NOMEM, "no memory for an event");
     char *bytes = rc ? NULL : json_canonical(o, &ev.n);
     json_decref(o);
-    if (rc)
+    if (rc == 0 && json_failures() != unmade) /* a copy without memory is one with a hole */
+        rc = err_set(e, ERR_NOMEM, "no memory for an event");
+    if (rc) {
+        free(bytes);
         return rc;
+    }
     if (!bytes)
         return err_set(e, ERR_RANGE, "%s: only integers and texts can be recorded",
                        rows[kind].name);

@@ -1,7 +1,8 @@
 /* Lots for the shed's own screens (contract: lot.h): list and internal view. Any database handle.
  * The public view stands in lot_public.c, genealogy in trace.c, recall in recall.c.
  *
- * 1. The state shown is the strongest: recalled, held, then open, closed, used. */
+ * 1. The state shown is the strongest: recalled, held, then open, closed, used.
+ * 2. An answer is whole or an error: what could not be read is not left out. */
 #include "traceability/lot.h"
 #include "traceability/box.h"
 #include "traceability/facts.h"
@@ -52,16 +53,13 @@ int lot_list(struct db *db, int64_t limit, json_t **ret, struct err *e)
         "held), coalesce(l.pieces, -1), l.opened_ms, (SELECT count(*) FROM lot_share s WHERE s.lot "
         "= l.lot) FROM lot l LEFT JOIN product p ON p.product = l.product "
         "ORDER BY l.opened_seq DESC, l.lot LIMIT ?1");
+    struct step_watch since = step_watch(db);
     json_t *a = json_array();
-    int rc;
     q_int(s, 1, limit < 0 || limit > LIST_MAX ? LIST_MAX : limit);
-    while ((rc = q_step(s)) == 1)
+    while (q_step(s) == 1)
         json_array_append_new(a, list_row(s));
     q_done(s);
-    if (rc == 0)
-        return step_answer(ret, a, e);
-    json_decref(a);
-    return err_set(e, rc, "the lots cannot be read: %s", db_message(db));
+    return step_told(db, since, 0, a, ret, e);
 }
 
 /* ---- one lot ---- */
@@ -283,11 +281,14 @@ static int show_box(struct db *db, const char *id, json_t **ret, struct err *e)
 int lot_show(struct db *db, const char *id, json_t **ret, struct err *e)
 {
     struct trace_start t;
+    struct step_watch since = step_watch(db);
+    json_t *o = NULL;
     int rc = trace_find(db, id, &t, e);
     if (rc < 0)
         return rc;
     json_decref(t.lots);
     if (t.kind == TRACE_RUN)
         return run_balance(db, t.id, ret, e);
-    return t.kind == TRACE_BOX ? show_box(db, t.id, ret, e) : show_lot(db, t.id, ret, e);
+    rc = t.kind == TRACE_BOX ? show_box(db, t.id, &o, e) : show_lot(db, t.id, &o, e);
+    return step_told(db, since, rc, o, ret, e); /* invariant 2 */
 }

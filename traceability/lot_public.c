@@ -4,7 +4,8 @@
  * 1. No pseudonym of a person leaves this file: farms are F1, F2 … of this lot alone.
  * 2. The verdict comes from the whole ancestry: what is held or recalled above is held or recalled
  * here.
- * 3. A weight without a static trade reading behind it is told as none, never as net weight. */
+ * 3. A weight without a static trade reading behind it is told as none, never as net weight.
+ * 4. The page is whole or an error: a recall that could not be read is no verdict "ok". */
 #include "traceability/box.h"
 #include "traceability/facts.h"
 #include "traceability/ledger.h"
@@ -262,6 +263,7 @@ int lot_public(struct db *db, const char *id, json_t **ret, struct err *e)
 {
     struct trace_start t;
     struct view v = {0};
+    struct step_watch since = step_watch(db);
     const char *slash = strchr(id, '/');
     int rc = trace_find(db, slash ? slash + 1 : id, &t, e);
     if (rc < 0)
@@ -271,5 +273,6 @@ int lot_public(struct db *db, const char *id, json_t **ret, struct err *e)
         return err_set(e, ERR_NOT_FOUND,
                        "%s is a run: the label carries the number of a lot or a box", t.id);
     rc = read_view(db, &t, &v, e);
-    return rc < 0 ? rc : step_answer(ret, public_document(db, &v), e);
+    return step_told(db, since, rc, rc < 0 ? NULL : public_document(db, &v), ret,
+                     e); /* invariant 4 */
 }

@@ -96,6 +96,7 @@ int lot_recall(struct db *db, const char *id, json_t **ret, struct err *e)
 {
     static const char *const kinds[] = {"lot", "box", "run"};
     struct trace_start t;
+    struct step_watch since = step_watch(db);
     json_t *sources = NULL, *lots = NULL, *o = NULL;
     int rc = trace_find(db, id, &t, e);
     if (rc < 0)
@@ -110,9 +111,5 @@ int lot_recall(struct db *db, const char *id, json_t **ret, struct err *e)
     json_decref(sources);
     json_decref(lots);
     json_decref(t.lots);
-    if (rc == 0)
-        *ret = o;
-    else
-        json_decref(o);
-    return rc;
+    return step_told(db, since, rc, o, ret, e); /* a set with a hole would leave goods on sale */
 }

@@ -148,19 +148,21 @@ static int settle_one(struct command_context *c, uint32_t run, struct mono now, 
     struct run_row r;
     int64_t in_flight;
     json_t *answer = NULL;
-    int rc = run_get_no(store_db(c->store), run, &r, e);
-    if (rc < 0 || (rc = totals_in_flight(store_db(c->store), run, &in_flight, e)) < 0)
+    struct db *db = store_db(c->store);
+    c->watch = step_watch(db);
+    int rc = run_get_no(db, run, &r, e);
+    if (rc < 0 || (rc = totals_in_flight(db, run, &in_flight, e)) < 0)
         return rc;
     if (in_flight == 0 || waited_ms(&c->store->stopping, run, now) > FLIGHT_MS)
         rc = close_run(c, &r, &answer, e);
     json_decref(answer);
-    return rc;
+    return step_sound(db, c->watch, rc, e);
 }
 
 int run_settle(struct store *st, struct mono now, struct err *e)
 {
     const struct actor daemon = {ROLE_DAEMON, "daemon"};
-    struct command_context c = {st, &daemon, NULL};
+    struct command_context c = {.store = st, .actor = &daemon};
     uint32_t runs[64];
     size_t n = 0;
     int rc;

@@ -66,7 +66,10 @@ int step_append(struct command_context *c, enum event_kind kind, json_t *body, i
     int64_t seq = 0;
     if (!body)
         return err_set(e, ERR_NOMEM, "no memory for %s", event_kind_name(kind));
-    int rc = event_append(c->store, kind, body, c->actor->id, &seq, e);
+    int rc =
+        step_sound(store_db(c->store), c->watch, 0, e); /* a body with a hole is not recorded */
+    if (rc == 0)
+        rc = event_append(c->store, kind, body, c->actor->id, &seq, e);
     json_decref(body);
     if (rc == 0 && ret_seq)
         *ret_seq = seq;
@@ -90,6 +93,38 @@ int step_answer(json_t **ret, json_t *answer, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for the answer");
     *ret = answer;
     return 0;
+}
+
+bool step_trouble(int rc)
+{
+    return rc == ERR_NOMEM || rc == ERR_DB || rc == ERR_IO || rc == ERR_DISK_FULL || rc == ERR_BUSY;
+}
+
+struct step_watch step_watch(const struct db *db)
+{
+    return (struct step_watch){db_failures(db), json_failures()};
+}
+
+int step_sound(struct db *db, struct step_watch since, int rc, struct err *e)
+{
+    bool unread = db_failures(db) != since.statements, unmade = json_failures() != since.values;
+    if (!(unread || unmade) || (step_trouble(rc) && (!e || e->code == rc)))
+        return rc;
+    if (unread)
+        return err_set(e, step_trouble(rc) ? rc : ERR_DB, "%s cannot be read or written: %s",
+                       db_path(db), db_message(db));
+    return err_set(e, ERR_NOMEM, "no memory for what was asked");
+}
+
+int step_told(struct db *db, struct step_watch since, int rc, json_t *answer, json_t **ret,
+              struct err *e)
+{
+    rc = step_sound(db, since, rc, e);
+    if (rc < 0) {
+        json_decref(answer);
+        return rc;
+    }
+    return step_answer(ret, answer, e);
 }
 
 const char *step_text(const struct event *ev, const char *key)

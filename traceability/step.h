@@ -31,6 +31,17 @@ void step_set_int(json_t *body, const char *key, int64_t value);
 /* *ret = answer (taken over), 0; NULL: no memory. */
 int step_answer(json_t **ret, json_t *answer, struct err *e);
 
+/* Trouble with memory or disk: no refusal, and worth another try. */
+bool step_trouble(int rc);
+/* Around what makes an answer or an event: rc, unless since the watch began a statement failed, or
+ * a JSON value got no memory, without anybody's notice: then rc is an error. The slot tells it. */
+struct step_watch step_watch(const struct db *db);
+int step_sound(struct db *db, struct step_watch since, int rc, struct err *e);
+
+/* step_sound for an answer, which is taken over: into *ret, or away. */
+int step_told(struct db *db, struct step_watch since, int rc, json_t *answer, json_t **ret,
+              struct err *e);
+
 /* For apply functions: fields of the stored body. */
 const char *step_text(const struct event *ev, const char *key); /* NULL when absent */
 int64_t step_int(const struct event *ev, const char *key);      /* 0 when absent */

@@ -18,6 +18,9 @@ struct farm {
     uint32_t placement, out, seq;
     unsigned request;
     enum role role;
+    /* NULL, or called with each command that must go well, before it is run */
+    void (*trial)(struct farm *m, const struct actor *a, const char *id, const char *name,
+                  const json_t *args);
 };
 
 static inline json_t *farm_run(struct farm *m, const char *name, json_t *args, int expect,
@@ -31,6 +34,8 @@ static inline json_t *farm_run(struct farm *m, const char *name, json_t *args, i
     snprintf(id, sizeof id, "r%u", ++m->request);
     if (!args)
         fail_msg("%s: arguments cannot be packed", name);
+    if (m->trial && !expect)
+        m->trial(m, &a, id, name, args);
     int rc = command_run(m->f.s, &a, id, name, args, &ret, NULL, &e);
     json_decref(args);
     if (rc != expect)

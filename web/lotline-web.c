@@ -1,5 +1,6 @@
 /* lotline-web: buyer pages (--role public) or the screens of the shed (--role shed). */
 #include "base/crypto.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "web/loop.h"
 #include <signal.h>
@@ -69,6 +70,7 @@ int main(int argc, char **argv)
     char line[400];
     log_setup("lotline-web", LOG_LEVEL_INFO, getenv("JOURNAL_STREAM") != NULL);
     block_signals();
+    json_use_malloc(NULL);
     int code = options_read(argc, argv, &o, &e);
     if (code > 0)
         return 0;
