@@ -9,6 +9,7 @@
  *     truncating checkpoint of the log after the commit. */
 #include "traceability/people.h"
 #include "base/crypto.h"
+#include "traceability/step.h"
 #include "traceability/store_inner.h"
 #include <stdio.h>
 #include <string.h>
@@ -130,6 +131,7 @@ int people_name(struct store *s, const char *pid, char *buf, size_t size, struct
 int people_find(struct store *s, const char *kind, const char *find, int64_t limit, json_t **ret,
                 struct err *e)
 {
+    struct step_watch since = step_watch(s->people);
     json_t *all = json_array();
     struct stmt *q =
         db_q(s->people, "SELECT pid,kind,name,phone,initials FROM person"
@@ -137,17 +139,12 @@ int people_find(struct store *s, const char *kind, const char *find, int64_t lim
                         " OR instr(name,?2)>0 OR instr(phone,?2)>0)"
                         " ORDER BY initials,name,pid LIMIT ?3");
     q_int(q_text(q_text(q, 1, kind), 2, find), 3, limit);
-    int rc;
-    while ((rc = q_step(q)) == 1)
+    while (q_step(q) == 1)
         json_array_append_new(all, json_pack("{s:s,s:s,s:s,s:s,s:s}", "pid", q_str(q, 0), "kind",
                                              q_str(q, 1), "name", q_str(q, 2), "phone", q_str(q, 3),
                                              "initials", q_str(q, 4)));
-    if (rc < 0) {
-        json_decref(all);
-        return trouble(s, rc, e);
-    }
-    *ret = all;
-    return 0;
+    q_done(q);
+    return step_told(s->people, since, 0, all, ret, e);
 }
 
 int people_alias(struct store *s, const char *pid, const char *scope, char ret[PEOPLE_PID_SIZE],

@@ -37,18 +37,13 @@ int problem_list(struct store *s, int64_t limit, json_t **ret, struct err *e)
 {
     struct stmt *q =
         db_q(store_people(s), "SELECT n, id, text, at_ms FROM problem ORDER BY n DESC LIMIT ?1");
+    struct step_watch since = step_watch(store_people(s));
     json_t *a = json_array();
-    int rc;
     q_int(q, 1, limit);
-    while ((rc = q_step(q)) == 1)
+    while (q_step(q) == 1)
         json_array_append_new(a, json_pack("{s:I,s:s,s:s,s:I}", "n", (json_int_t)q_col(q, 0), "id",
                                            q_str(q, 1), "text", q_str(q, 2), "at_ms",
                                            (json_int_t)q_col(q, 3)));
     q_done(q);
-    if (rc == 0) {
-        *ret = a;
-        return 0;
-    }
-    json_decref(a);
-    return err_set(e, rc, "the reports cannot be read: %s", db_message(store_people(s)));
+    return step_told(store_people(s), since, 0, a, ret, e);
 }

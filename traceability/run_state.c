@@ -28,7 +28,7 @@ static int any_held(struct db *db, uint32_t run, bool *ret, struct err *e)
             break;
     }
     json_decref(lots);
-    return rc;
+    return rc < 0 ? failed(db, rc, e) : 0;
 }
 
 int run_state_of(struct db *db, const char *line, struct run_state *ret, struct err *e)
