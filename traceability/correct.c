@@ -52,8 +52,10 @@ int command_weighing_void(struct command_context *c, const json_t *args, json_t 
                              "reason", reason, "purpose", r.purpose, "net_mg", (json_int_t)r.net_mg,
                              "lot", r.lot[0] ? r.lot : NULL, "task", r.task[0] ? r.task : NULL,
                              "box", r.box[0] ? r.box : NULL, "grade", r.grade[0] ? r.grade : NULL);
-    rc = body && may ? may(c, &r, c->actor->role >= ROLE_MANAGER, body, e)
-                     : err_set(e, ERR_NOMEM, "no memory for a void");
+    rc = may ? may(c, &r, c->actor->role >= ROLE_MANAGER, body, e)
+             : err_set(e, ERR_VERSION,
+                       "weighing %s was for \"%s\", which this program does not know", id,
+                       r.purpose);
     if (rc < 0) {
         json_decref(body);
         return rc;

@@ -13,20 +13,20 @@ int command_coop_set(struct command_context *c, const json_t *args, json_t **ret
     static const char *const names[] = {"name_zh", "name_en", "contact", "township_zh",
                                         "township_en"};
     const char *text, *uscc = NULL;
-    int64_t offset = json_int_or(args, "offset_min", 480);
+    int64_t offset = 480;
     int rc = json_only(args, "name_zh|name_en|uscc|contact|township_zh|township_en|offset_min", e);
     for (size_t i = 0; rc == 0 && i < sizeof names / sizeof names[0]; i++)
         rc = step_required(args, names[i], NAME_MAX_BYTES, &text, e);
     if (rc == 0)
         rc = step_optional(args, "uscc", 18, &uscc, e);
+    if (rc == 0 && json_object_get(args, "offset_min"))
+        rc = json_get_int(args, "offset_min", -720, 840, &offset, e);
     if (rc < 0)
         return rc;
     if (uscc && !ident_uscc_ok(uscc))
         return err_set(
             e, ERR_CHECK,
             "unified social credit code %s: its check character does not fit: copy it again", uscc);
-    if (offset < -720 || offset > 840)
-        return err_set(e, ERR_RANGE, "offset_min is minutes east of UTC, from -720 to 840");
     json_t *body = json_copy((json_t *)(uintptr_t)args);
     if (body && !uscc)
         json_object_del(body, "uscc");

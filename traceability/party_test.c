@@ -31,7 +31,7 @@ static void refusals_name_the_way_out(void **state)
             "91350100M000100Y44");
     farm_no(m, ERR_KEY, "contact", "coop.set", "{s:s,s:s,s:s,s:s}", "name_zh", "a", "name_en", "b",
             "township_zh", "d", "township_en", "e");
-    farm_no(m, ERR_RANGE, "minutes east", "coop.set", "{s:s,s:s,s:s,s:s,s:s,s:i}", "name_zh", "a",
+    farm_no(m, ERR_RANGE, "offset_min", "coop.set", "{s:s,s:s,s:s,s:s,s:s,s:i}", "name_zh", "a",
             "name_en", "b", "contact", "c", "township_zh", "d", "township_en", "e", "offset_min",
             900);
     farm_no(m, ERR_KEY, "both languages", "farmer.add", "{s:s,s:s}", "name", "x", "township_zh",

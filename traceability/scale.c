@@ -125,8 +125,12 @@ static int scale_args(const json_t *args, const char **scale, struct err *e)
 {
     static const struct {
         const char *key;
-        int64_t min;
-    } ints[] = {{"max_mg", 1}, {"min_mg", 0}, {"e_mg", 1}, {"d_mg", 1}, {"valid_until_ms", 0}};
+        int64_t min, max;
+    } ints[] = {{"max_mg", 1, INT64_C(1000000000000)},
+                {"min_mg", 0, INT64_C(1000000000000)},
+                {"e_mg", 1, 1000000000},
+                {"d_mg", 1, 1000000000},
+                {"valid_until_ms", 0, INT64_C(253402300799999)}};
     static const struct {
         const char *key;
         size_t max;
@@ -143,7 +147,7 @@ static int scale_args(const json_t *args, const char **scale, struct err *e)
     for (size_t i = 0; rc == 0 && i < sizeof texts / sizeof texts[0]; i++)
         rc = step_optional(args, texts[i].key, texts[i].max, &text, e);
     for (size_t i = 0; rc == 0 && i < sizeof ints / sizeof ints[0]; i++)
-        rc = json_get_int(args, ints[i].key, ints[i].min, INT64_MAX, &v, e);
+        rc = json_get_int(args, ints[i].key, ints[i].min, ints[i].max, &v, e);
     return rc;
 }
 

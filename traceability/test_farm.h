@@ -12,15 +12,17 @@
 #define CANARY_PHONE "19900001234"
 #define DAY_MS       INT64_C(86400000)
 
+struct farm;
+typedef void farm_trial(struct farm *m, const struct actor *a, const char *id, const char *name,
+                        const json_t *args);
+
 struct farm {
     struct fix f;
     char farmer1[11], farmer2[11], worker[11];
     uint32_t placement, out, seq;
     unsigned request;
     enum role role;
-    /* NULL, or called with each command that must go well, before it is run */
-    void (*trial)(struct farm *m, const struct actor *a, const char *id, const char *name,
-                  const json_t *args);
+    farm_trial *trial; /* NULL, or called with each command that must go well, before it is run */
 };
 
 static inline json_t *farm_run(struct farm *m, const char *name, json_t *args, int expect,

@@ -124,8 +124,10 @@ static int read_weighing(struct command_context *c, const json_t *args, struct w
     if (!ident_word_ok(w->station, 24))
         return err_set(e, ERR_RANGE, "station \"%s\": use a-z, 0-9 and -", w->station);
     snprintf(w->id, sizeof w->id, "%s-%lld", w->station, (long long)w->placement);
-    w->at.ms = json_int_or(args, "at_ms", wall_now().ms);
-    if ((rc = unused_placement(db, w, e)) < 0 ||
+    w->at = wall_now();
+    if (json_object_get(args, "at_ms"))
+        rc = json_get_int(args, "at_ms", 0, INT64_C(253402300799999), &w->at.ms, e);
+    if (rc < 0 || (rc = unused_placement(db, w, e)) < 0 ||
         (rc = scale_facts(db, scale, w->at, &w->scale, e)) < 0 ||
         (rc = read_masses(args, w, e)) < 0)
         return rc;
@@ -140,10 +142,13 @@ static int read_weighing(struct command_context *c, const json_t *args, struct w
 static int read_keys(const json_t *args, const struct purpose *p, struct err *e)
 {
     char keys[256];
-    const char *kind = json_text_or(args, "tare_kind", "none"), *text;
+    const char *kind, *text;
     snprintf(keys, sizeof keys, COMMON_KEYS "%s", p->keys);
     int rc = json_only(args, keys, e);
-    if (rc == 0 && strcmp(kind, "weighed") && strcmp(kind, "preset") && strcmp(kind, "none"))
+    if (rc == 0)
+        rc = step_optional(args, "tare_kind", 16, &kind, e);
+    if (rc == 0 && kind && strcmp(kind, "weighed") && strcmp(kind, "preset") &&
+        strcmp(kind, "none"))
         rc = err_set(e, ERR_RANGE, "tare_kind is weighed, preset or none");
     if (rc == 0)
         rc = step_optional(args, "raw", 512, &text, e);
