@@ -1,0 +1,406 @@
+/* Commands at the edge of what they allow: a scale's papers of which one word changed, crates and
+ * boxes of the wrong kind, voids that come too late, a stopping run that is asked again and again.
+ */
+#include "traceability/test_farm.h"
+#include "traceability/box.h"
+#include "traceability/totals.h"
+
+static void crate_out(struct farm *m, const char *lot, int64_t mg, char task[IDENT_LOT_SIZE],
+                      char weighing[40])
+{
+    json_t *a = farm_weigh(m, "hand.out", mg, "{s:s,s:s}", "lot", lot, "worker", m->worker);
+    snprintf(task, IDENT_LOT_SIZE, "%s", json_text_or(a, "task", ""));
+    farm_text(a, "weighing", weighing, 40);
+}
+
+static void back(struct farm *m, const char *task, const char *grade, int64_t mg, char weighing[40])
+{
+    farm_text(farm_weigh(m, "hand.back", mg, "{s:s,s:s}", "task", task, "grade", grade), "weighing",
+              weighing, 40);
+}
+
+static void void_it(struct farm *m, const char *weighing)
+{
+    farm_ok(m, "weighing.void", "{s:s,s:s}", "weighing", weighing, "reason", "not this one");
+}
+
+static void void_no(struct farm *m, int code, const char *says, const char *weighing)
+{
+    farm_no(m, code, says, "weighing.void", "{s:s,s:s}", "weighing", weighing, "reason", "x");
+}
+
+/* ---- scales ---- */
+
+static void a_change_of_any_word_of_a_scale_is_recorded(void **state)
+{
+    static const struct {
+        const char *key, *text;
+        int64_t number;
+    } changes[] = {{"role", "automatic", 0},
+                   {"class", "II", 0},
+                   {"serial", "S-2", 0},
+                   {"certificate", "C-9", 0},
+                   {"valid_until_ms", NULL, 1900000000000},
+                   {"max_mg", NULL, 61000000},
+                   {"min_mg", NULL, 50000},
+                   {"e_mg", NULL, 10000},
+                   {"d_mg", NULL, 1000}};
+    struct farm *m = *state;
+    json_t *scale = farm_scale("bench", "static", "C-2", wall_now().ms + DAY_MS);
+    for (size_t i = 0; i <= sizeof changes / sizeof changes[0]; i++) {
+        for (int again = 0; again < 2; again++) {
+            json_t *a = farm_run(m, "scale.configure", json_deep_copy(scale), 0, NULL);
+            assert_int_equal(json_is_true(json_object_get(a, "changed")), !again);
+            json_decref(a);
+        }
+        if (i < sizeof changes / sizeof changes[0])
+            json_object_set_new(scale, changes[i].key,
+                                changes[i].text ? json_string(changes[i].text)
+                                                : json_integer(changes[i].number));
+    }
+    json_decref(scale);
+    farm_rebuilds(m);
+}
+
+static void a_scale_that_shows_too_little_is_shut_like_one_that_shows_too_much(void **state)
+{
+    static const struct {
+        int shown_mg;
+        bool ok;
+    } rows[] = {{20020000, true}, {20020001, false}, {19980000, true}, {19979999, false}};
+    struct farm *m = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        json_t *a = farm_do(m, "scale.check", "{s:s,s:[{s:i,s:i}]}", "scale", "floor", "weights",
+                            "applied_mg", 10000000, "shown_mg", rows[i].shown_mg - 10000000);
+        assert_int_equal(json_is_true(json_object_get(a, "ok")), rows[i].ok);
+        json_decref(a);
+    }
+}
+
+/* ---- readings ---- */
+
+static void the_alibi_is_the_indicators_own_or_station_and_placement(void **state)
+{
+    static const char long_one[] = "123456789012345678901234567890123456789012345678";
+    struct farm *m = *state;
+    char lot[IDENT_LOT_SIZE], sql[160], own[40];
+    const struct {
+        json_t *given;
+        const char *kept; /* NULL: ours */
+    } rows[] = {{json_integer(815), "815"},    {json_string("A-7"), "A-7"}, {json_string(""), NULL},
+                {json_string(long_one), NULL}, {json_integer(0), NULL},     {json_null(), NULL}};
+    farm_text(farm_do(m, "lot.open", "{s:s,s:s}", "farmer", m->farmer1, "product", "codonopsis-lu"),
+              "lot", lot, sizeof lot);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        farm_text(farm_weigh(m, "intake", 1000000, "{s:s,s:o}", "lot", lot, "alibi", rows[i].given),
+                  "weighing", own, sizeof own);
+        snprintf(sql, sizeof sql, "SELECT alibi = '%s' FROM weighing WHERE weighing = '%s'",
+                 rows[i].kept ? rows[i].kept : own, own);
+        assert_int_equal(fix_number(store_db(m->f.s), sql), 1);
+    }
+}
+
+static void net_is_gross_less_tare_both_ways(void **state)
+{
+    struct farm *m = *state;
+    char lot[IDENT_LOT_SIZE];
+    farm_text(farm_do(m, "lot.open", "{s:s,s:s}", "farmer", m->farmer1, "product", "codonopsis-lu"),
+              "lot", lot, sizeof lot);
+    for (int over = -1; over <= 1; over += 2) {
+        farm_weigh_no(m, ERR_CHECK, "is not net", "intake", 5000000, "{s:s,s:I}", "lot", lot,
+                      "gross_mg", (json_int_t)(5500000 + over * 20001));
+        json_decref(farm_weigh(m, "intake", 5000000, "{s:s,s:I}", "lot", lot, "gross_mg",
+                               (json_int_t)(5500000 + over * 20000)));
+    }
+    farm_weigh_no(m, ERR_RANGE, "station", "intake", 5000000, "{s:s,s:s}", "lot", lot, "station",
+                  "Shed 1");
+}
+
+static void a_purpose_of_another_program_is_neither_applied_nor_voided(void **state)
+{
+    struct farm *m = *state;
+    char lot[IDENT_LOT_SIZE];
+    struct err why = {0};
+    farm_lot(m, m->farmer1, 1000000, lot);
+    fix_commit(&m->f);
+    fix_begin(&m->f);
+    json_t *body =
+        json_pack("{s:s,s:s,s:s,s:i,s:s,s:i,s:i,s:i,s:s,s:s,s:i}", "weighing", "shed-99", "station",
+                  "shed", "scale", "floor", "placement", 99, "purpose", "auction", "gross_mg", 1,
+                  "tare_mg", 0, "net_mg", 1, "tare_kind", "none", "alibi", "9", "read_ms", 1);
+    assert_int_equal(event_append(m->f.s, EVENT_WEIGHING_ACCEPTED, body, NULL, NULL, &why),
+                     ERR_VERSION);
+    assert_non_null(strstr(why.text, "cannot be applied"));
+    assert_int_equal(event_append(m->f.s, EVENT_WEIGHING_VOIDED, body, NULL, NULL, &why),
+                     ERR_VERSION);
+    json_decref(body);
+    assert_int_equal(fix_number(store_db(m->f.s), "SELECT max(seq) FROM event"),
+                     store_head(m->f.s));
+    OK(db_exec(store_db(m->f.s), "UPDATE weighing SET purpose = 'auction'", e));
+    void_no(m, ERR_VERSION, "\"auction\"", "shed-1");
+    store_rollback(m->f.s);
+}
+
+/* ---- hand sorting ---- */
+
+static void a_crate_with_returns_stands_also_after_its_task_is_closed(void **state)
+{
+    struct farm *m = *state;
+    char lot[IDENT_LOT_SIZE], task[IDENT_LOT_SIZE], out[40], in[40];
+    farm_lot(m, m->farmer1, 10000000, lot);
+    crate_out(m, lot, 5000000, task, out);
+    back(m, task, "1", 4000000, in);
+    void_no(m, ERR_STATE, "has returns already", out);
+    farm_ok(m, "hand.close", "{s:s}", "task", task);
+    void_no(m, ERR_STATE, "let it stand", out);
+}
+
+static void a_return_that_was_packed_stands(void **state)
+{
+    struct farm *m = *state;
+    char lot[IDENT_LOT_SIZE], one[IDENT_LOT_SIZE], two[IDENT_LOT_SIZE], to[IDENT_LOT_SIZE], w[40],
+        in[40];
+    farm_lot(m, m->farmer1, 10000000, lot);
+    crate_out(m, lot, 5000000, one, w);
+    crate_out(m, lot, 5000000, two, w);
+    back(m, one, "1", 3000000, in);
+    farm_ok(m, "hand.close", "{s:s}", "task", one);
+    json_t *a = farm_weigh(m, "hand.back", 2000000, "{s:s,s:s}", "task", two, "grade", "1");
+    snprintf(to, sizeof to, "%s", json_text_or(a, "to", ""));
+    farm_text(a, "weighing", in, sizeof in);
+    json_decref(farm_weigh(m, "box", 4000000, "{s:s}", "lot", to));
+    void_no(m, ERR_STATE, "was packed or drawn on already", in);
+}
+
+/* Every return may err by a division of the scale; returns that were void may not. */
+static void void_returns_give_no_tolerance(void **state)
+{
+    struct farm *m = *state;
+    char lot[IDENT_LOT_SIZE], task[IDENT_LOT_SIZE], w[40], soil[3][40];
+    farm_lot(m, m->farmer1, 20000000, lot);
+    crate_out(m, lot, 10000000, task, w);
+    for (int i = 0; i < 3; i++)
+        back(m, task, "soil", 2000, soil[i]);
+    back(m, task, "1", 10090000, w);
+    for (int i = 0; i < 3; i++)
+        void_it(m, soil[i]);
+    farm_no(m, ERR_STATE, "more came back", "hand.close", "{s:s}", "task", task);
+    void_it(m, w);
+    back(m, task, "1", 10000000, w);
+    farm_ok(m, "hand.close", "{s:s}", "task", task);
+    farm_rebuilds(m);
+}
+
+static void whole_grams_stay_whole_out_of_a_lot_and_back(void **state)
+{
+    struct farm *m = *state;
+    char lot[IDENT_LOT_SIZE], task[IDENT_LOT_SIZE], w[40];
+    farm_lot(m, m->farmer1, 10000000, lot);
+    farm_weigh_no(m, ERR_STATE, "whole grams", "hand.out", 1000500, "{s:s,s:s}", "lot", lot,
+                  "worker", m->worker);
+    crate_out(m, lot, 5000000, task, w);
+    farm_weigh_no(m, ERR_STATE, "whole grams", "hand.back", 1000500, "{s:s,s:s}", "task", task,
+                  "grade", "1");
+}
+
+/* ---- lots of another kind ---- */
+
+static void what_is_no_delivered_lot_takes_no_delivery(void **state)
+{
+    struct farm *m = *state;
+    struct farm_demo d;
+    farm_demo(m, &d);
+    fix_begin(&m->f);
+    farm_no(m, ERR_STATE, "closes with its run or task", "lot.close", "{s:s}", "lot",
+            d.run.grade[1]);
+    farm_weigh_no(m, ERR_STATE, "is no intake lot", "intake", 1000000, "{s:s}", "lot", d.hand1);
+    farm_weigh_no(m, ERR_NOT_FOUND, "no lot", "run.back", 1000000, "{s:s,s:s}", "run", d.run.id,
+                  "lot", "x");
+}
+
+static void another_crop_does_not_go_on_the_belt(void **state)
+{
+    struct farm *m = *state;
+    char ginger[IDENT_LOT_SIZE], lot[IDENT_LOT_SIZE];
+    farm_ok(m, "product.add", "{s:s,s:s,s:s,s:s}", "product", "ginger", "crop", "ginger", "name_zh",
+            "姜", "name_en", "Ginger");
+    farm_lot(m, m->farmer1, 1000000, lot);
+    farm_text(farm_do(m, "lot.open", "{s:s,s:s}", "farmer", m->farmer2, "product", "ginger"), "lot",
+              ginger, sizeof ginger);
+    json_decref(farm_weigh(m, "intake", 1000000, "{s:s}", "lot", ginger));
+    farm_ok(m, "lot.close", "{s:s}", "lot", ginger);
+    farm_no(m, ERR_STATE, "is ginger and the rules are for codonopsis", "run.start",
+            "{s:s,s:s,s:[s,s],s:o}", "line", "a", "product", "codonopsis-lu", "lots", lot, ginger,
+            "rules", farm_rules("codonopsis"));
+}
+
+/* ---- boxes ---- */
+
+static void an_out_index_that_cannot_be_is_refused(void **state)
+{
+    struct farm *m = *state;
+    farm_no(m, ERR_RANGE, "\"out\"", "box.open", "{s:s,s:i,s:i}", "line", "a", "outlet", 1, "out",
+            -1);
+    farm_ok(m, "box.open", "{s:s,s:i}", "line", "a", "outlet", 1);
+    farm_weigh_no(m, ERR_RANGE, "\"close_out\"", "box", 1000000, "{s:s,s:i,s:I}", "line", "a",
+                  "outlet", 1, "close_out", (json_int_t)INT64_C(4294967296));
+}
+
+/* ---- runs ---- */
+
+static void a_run_that_is_asked_to_stop_again_waits_on(void **state)
+{
+    struct farm *m = *state;
+    struct farm_run r;
+    char lot[IDENT_LOT_SIZE];
+    farm_lot(m, m->farmer1, 1000000, lot);
+    farm_start_run(m, lot, NULL, &r);
+    farm_item(m, r.run, 1, 50000, 1, 1, 1);
+    farm_item(m, r.run, 1, 50000, 1, 1, 0); /* still on its way */
+    for (int i = 0; i < 3; i++) {
+        json_t *a = farm_do(m, "run.stop", "{s:s}", "run", r.id);
+        assert_string_equal(json_text_or(a, "state", ""), "stopping");
+        assert_int_equal(json_int_or(a, "in_flight", 0), 1);
+        json_decref(a);
+        OK(run_settle(m->f.s, mono_now(), e));
+    }
+    assert_int_equal(
+        fix_number(store_db(m->f.s), "SELECT count(*) FROM event WHERE kind = 'run.stopped'"), 1);
+    struct mono later = mono_now();
+    later.ns += INT64_C(61) * 1000000000;
+    OK(run_settle(m->f.s, later, e)); /* nobody knows where it went */
+    assert_int_equal(
+        fix_number(store_db(m->f.s), "SELECT unknown_pieces FROM run WHERE state = 'closed'"), 1);
+    farm_rebuilds(m);
+}
+
+/* More runs than a store remembers the waits of: the newest still waits its minute. */
+static void the_wait_of_a_run_is_kept_behind_many_others(void **state)
+{
+    struct farm *m = *state;
+    struct farm_run r;
+    char lot[IDENT_LOT_SIZE];
+    struct mono later = mono_now();
+    later.ns += INT64_C(61) * 1000000000;
+    for (int i = 0; i < 66; i++) {
+        farm_lot(m, m->farmer1, 100000, lot);
+        farm_start_run(m, lot, NULL, &r);
+        farm_item(m, r.run, 1, 50000, 1, 1, 0);
+        farm_ok(m, "run.stop", "{s:s}", "run", r.id);
+        OK(run_settle(m->f.s, mono_now(), e));
+        assert_int_equal(
+            fix_number(store_db(m->f.s), "SELECT count(*) FROM run WHERE state = 'stopping'"), 1);
+        OK(run_settle(m->f.s, later, e));
+        assert_int_equal(
+            fix_number(store_db(m->f.s), "SELECT count(*) FROM run WHERE state = 'stopping'"), 0);
+    }
+}
+
+/* ---- what is said ---- */
+
+static void a_run_has_no_page_for_buyers(void **state)
+{
+    struct farm *m = *state;
+    struct farm_demo d;
+    json_t *o = NULL;
+    struct err why = {0};
+    farm_demo(m, &d);
+    assert_int_equal(lot_public(store_db(m->f.s), d.run.id, &o, &why), ERR_NOT_FOUND);
+    assert_non_null(strstr(why.text, "number of a lot or a box"));
+    assert_null(o);
+}
+
+static void pages_of_unusual_lots_are_whole(void **state)
+{
+    struct farm *m = *state;
+    struct farm_demo d;
+    struct farm_run r;
+    char lot[IDENT_LOT_SIZE];
+    json_t *o = NULL;
+    farm_demo(m, &d);
+    OK(lot_public(store_db(m->f.s), d.run.grade[0], &o, e)); /* rework */
+    assert_string_equal(json_text_or(json_object_get(o, "grade"), "name_en", ""),
+                        "to be sorted again");
+    json_decref(o);
+    fix_begin(&m->f);
+    farm_ok(m, "product.add", "{s:s,s:s,s:s,s:s,s:s}", "product", "codonopsis-lu", "crop",
+            "codonopsis", "name_zh", "潞党", "name_en", "Lu", "gtin", "6291041500213");
+    farm_lot(m, m->farmer1, 1000000, lot);
+    farm_start_run(m, lot, NULL, &r);
+    farm_item(m, r.run, 1, 50000, 1, 1, 1);
+    fix_commit(&m->f);
+    OK(lot_public(store_db(m->f.s), r.grade[1], &o, e)); /* its run goes on: nothing is lost yet */
+    assert_int_equal(json_int_or(json_object_get(o, "balance"), "loss_mg", -1), 0);
+    assert_string_equal(json_text_or(json_object_get(o, "product"), "gtin", ""), "06291041500213");
+    assert_true(json_is_null(json_object_get(o, "net_mg")));
+    json_decref(o);
+}
+
+/* An event is bounded: of very many farms the smallest stand as one line. */
+static void very_many_farms_stand_as_one_line_at_the_end(void **state)
+{
+    struct farm *m = *state;
+    struct farm_demo d;
+    json_t *o = NULL;
+    int64_t sum = 0;
+    farm_demo(m, &d);
+    fix_begin(&m->f);
+    OK(db_exec(store_db(m->f.s), "DELETE FROM lot_share", e));
+    struct stmt *s =
+        db_q(store_db(m->f.s),
+             "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 500) "
+             "INSERT INTO lot_share(lot, alias, farmer, ppm) SELECT ?1, i, 'P' || i, 2000 FROM n");
+    assert_int_equal(q_run(q_text(s, 1, d.run.grade[1])), 0);
+    OK(lot_public(store_db(m->f.s), d.run.grade[1], &o, e));
+    const json_t *farms = json_object_get(o, "farms");
+    assert_int_equal(json_array_size(farms), 401);
+    for (size_t i = 0; i < 401; i++)
+        sum += json_int_or(json_array_get(farms, i), "share_ppm", 0);
+    assert_int_equal(sum, 1000000);
+    assert_string_equal(json_text_or(json_array_get(farms, 400), "alias", ""), "others");
+    json_decref(o);
+    store_rollback(m->f.s);
+}
+
+static void a_list_is_as_long_as_it_was_asked_for(void **state)
+{
+    static const struct {
+        int64_t limit;
+        size_t lots;
+    } rows[] = {{0, 0}, {2, 2}, {10, 3}, {-1, 3}, {INT64_MAX, 3}};
+    struct farm *m = *state;
+    char lot[IDENT_LOT_SIZE];
+    for (int i = 0; i < 3; i++)
+        farm_lot(m, m->farmer1, 1000000, lot);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        json_t *o = NULL;
+        OK(lot_list(store_db(m->f.s), rows[i].limit, &o, e));
+        assert_int_equal(json_array_size(o), rows[i].lots);
+        json_decref(o);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FARM_TEST(a_change_of_any_word_of_a_scale_is_recorded),
+        FARM_TEST(a_scale_that_shows_too_little_is_shut_like_one_that_shows_too_much),
+        FARM_TEST(the_alibi_is_the_indicators_own_or_station_and_placement),
+        FARM_TEST(net_is_gross_less_tare_both_ways),
+        FARM_TEST(a_purpose_of_another_program_is_neither_applied_nor_voided),
+        FARM_TEST(a_crate_with_returns_stands_also_after_its_task_is_closed),
+        FARM_TEST(a_return_that_was_packed_stands),
+        FARM_TEST(void_returns_give_no_tolerance),
+        FARM_TEST(whole_grams_stay_whole_out_of_a_lot_and_back),
+        FARM_TEST(what_is_no_delivered_lot_takes_no_delivery),
+        FARM_TEST(another_crop_does_not_go_on_the_belt),
+        FARM_TEST(an_out_index_that_cannot_be_is_refused),
+        FARM_TEST(a_run_that_is_asked_to_stop_again_waits_on),
+        FARM_TEST(the_wait_of_a_run_is_kept_behind_many_others),
+        FARM_TEST(a_run_has_no_page_for_buyers),
+        FARM_TEST(pages_of_unusual_lots_are_whole),
+        FARM_TEST(very_many_farms_stand_as_one_line_at_the_end),
+        FARM_TEST(a_list_is_as_long_as_it_was_asked_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
