@@ -26,9 +26,9 @@ static json_t *grade_lines(struct db *db, const struct run_row *r, const struct 
     struct stmt *s = db_q(
         db,
         "SELECT o.grade, l.lot, l.grade_code, l.drawn_mg, l.net_mg FROM run_output o JOIN lot l ON "
-        "l.lot = o.lot WHERE o.run = ?1 AND o.grade > 0 ORDER BY 1");
+        "l.lot = o.lot WHERE o.run = ?1 AND o.grade BETWEEN 1 AND ?2 ORDER BY 1");
     json_t *a = json_array();
-    q_int(s, 1, r->run);
+    q_int(q_int(s, 1, r->run), 2, RULE_GRADES_MAX);
     while (q_step(s) == 1) {
         int64_t g = q_col(s, 0);
         json_t *o = line_of(t->grade[g].mg, t->grade[g].pieces, r->in_mg);

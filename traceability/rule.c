@@ -103,13 +103,13 @@ int apply_rule_registered(struct db *db, const struct event *ev)
 static int read_grades(struct db *db, struct rule_facts *f)
 {
     struct stmt *s = db_q(
-        db, "SELECT grade, code, name_zh, name_en FROM rule_grade WHERE rule = ?1 ORDER BY grade");
+        db,
+        "SELECT grade, code, name_zh, name_en FROM rule_grade WHERE rule = ?1 AND grade BETWEEN "
+        "1 AND ?2 ORDER BY grade");
     int rc;
-    q_int(s, 1, f->rule);
+    q_int(q_int(s, 1, f->rule), 2, RULE_GRADES_MAX);
     while ((rc = q_step(s)) == 1) {
         uint32_t g = (uint32_t)q_col(s, 0);
-        if (g > RULE_GRADES_MAX)
-            continue;
         f->grades = g;
         STEP_COPY(f->grade[g].code, s, 1);
         STEP_COPY(f->grade[g].name_zh, s, 2);

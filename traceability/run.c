@@ -16,8 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INPUTS_MAX 200
-#define OUTLETS    16
+#define OUTLETS 16
 
 /* ---- reading ---- */
 
@@ -89,6 +88,22 @@ int run_grade_lot(struct db *db, uint32_t run, uint32_t grade, char ret_lot[21],
     return 0;
 }
 
+int run_inputs(struct db *db, int64_t run, struct run_inputs *ret)
+{
+    struct stmt *s = db_q(db, "SELECT lot, mg FROM run_input WHERE run = ?1 ORDER BY lot LIMIT ?2");
+    int rc;
+    ret->n = 0;
+    ret->sum = 0;
+    q_int(q_int(s, 1, run), 2, RUN_INPUTS_MAX);
+    while ((rc = q_step(s)) == 1) {
+        STEP_COPY(ret->lot[ret->n], s, 0);
+        ret->mg[ret->n] = q_col(s, 1);
+        ret->sum += ret->mg[ret->n++];
+    }
+    q_done(s);
+    return rc;
+}
+
 /* ---- starting ---- */
 
 static int crop_of(struct db *db, const char *product, char ret[33], struct err *e)
@@ -134,8 +149,8 @@ static int read_inputs(struct db *db, const json_t *lots, const char *crop, json
     json_t *a = json_array(), *seen = json_object();
     int64_t sum = 0, mg = 0;
     int rc = 0;
-    if (n == 0 || n > INPUTS_MAX)
-        rc = err_set(e, ERR_RANGE, "a run takes 1 to %d lots, not %zu", INPUTS_MAX, n);
+    if (n == 0 || n > RUN_INPUTS_MAX)
+        rc = err_set(e, ERR_RANGE, "a run takes 1 to %d lots, not %zu", RUN_INPUTS_MAX, n);
     for (size_t i = 0; rc == 0 && i < n; i++) {
         const char *lot = json_string_value(json_array_get(lots, i));
         if (!lot)

@@ -24,6 +24,15 @@ int run_of_args(struct db *db, const json_t *args, struct run_row *ret,
 int run_get_no(struct db *db, uint32_t run, struct run_row *ret, struct err *e);
 int run_grade_lot(struct db *db, uint32_t run, uint32_t grade, char ret_lot[21], struct err *e);
 
+/* What a run was fed with, in order of lot numbers; `part` is for who splits by it. */
+#define RUN_INPUTS_MAX 200
+struct run_inputs {
+    size_t n;
+    char lot[RUN_INPUTS_MAX][21];
+    int64_t mg[RUN_INPUTS_MAX], part[RUN_INPUTS_MAX], sum;
+};
+int run_inputs(struct db *db, int64_t run, struct run_inputs *ret);
+
 /* What was weighed off a run's line as trimmings and soil (waste.c), and what of its inputs was
  * weighed back to their lots (run_back.c). */
 int run_waste_mg(struct db *db, const char *id, int64_t *ret, struct err *e);

@@ -17,8 +17,6 @@
 #include "traceability/weighing.h"
 #include <string.h>
 
-#define INPUTS_MAX 200 /* as run.start */
-
 static int one_sum(struct db *db, struct stmt *s, int64_t *ret, struct err *e)
 {
     int rc = q_one(s);
@@ -160,28 +158,9 @@ int run_back_may_void(struct command_context *c, const struct weighing_row *r, b
 
 /* ---- projections ---- */
 
-struct inputs {
-    char lot[INPUTS_MAX][21];
-    int64_t mg[INPUTS_MAX], part[INPUTS_MAX], sum;
-    size_t n;
-};
-
-static int read_inputs(struct db *db, int64_t run, struct inputs *in)
-{
-    struct stmt *s = db_q(db, "SELECT lot, mg FROM run_input WHERE run = ?1 ORDER BY lot");
-    int rc;
-    q_int(s, 1, run);
-    while ((rc = q_step(s)) == 1 && in->n < INPUTS_MAX) {
-        STEP_COPY(in->lot[in->n], s, 0);
-        in->mg[in->n] = q_col(s, 1);
-        in->sum += in->mg[in->n++];
-    }
-    q_done(s);
-    return rc < 0 ? rc : 0;
-}
-
 /* Invariant 2, of one lot that came out. */
-static int share_again(struct db *db, const struct event *ev, const char *out, struct inputs *in)
+static int share_again(struct db *db, const struct event *ev, const char *out,
+                       struct run_inputs *in)
 {
     struct ledger_lot l;
     int rc = ledger_get(db, out, &l, NULL);
@@ -202,7 +181,7 @@ static int share_again(struct db *db, const struct event *ev, const char *out, s
 static int move(struct db *db, const struct event *ev, int64_t mg)
 {
     const char *lot = step_text(ev, "lot");
-    struct inputs in = {0};
+    struct run_inputs in = {0};
     struct ledger_lot l;
     json_t *outs = NULL, *o;
     size_t i;
@@ -212,7 +191,7 @@ static int move(struct db *db, const struct event *ev, int64_t mg)
         (rc = ledger_get(db, lot, &l, NULL)) < 0 ||
         (rc = ledger_state(db, lot, ledger_on_hand(&l) > 0 ? "closed" : "used", ev->at)) < 0 ||
         (rc = ledger_note(db, lot, ev->seq)) < 0 ||
-        (rc = read_inputs(db, step_int(ev, "run_no"), &in)) < 0 ||
+        (rc = run_inputs(db, step_int(ev, "run_no"), &in)) < 0 ||
         (rc = step_column(q_int(db_q(db, "SELECT lot FROM run_output WHERE run = ?1"), 1,
                                 step_int(ev, "run_no")),
                           &outs)) < 0)

@@ -13,23 +13,23 @@
 #include "traceability/step.h"
 #include "traceability/store_inner.h"
 #include "traceability/totals.h"
-#include <stdlib.h>
 #include <string.h>
 
 #define FLIGHT_MS 60000
 
 static json_t *closing_outs(struct db *db, uint32_t run, const struct totals *t)
 {
-    struct stmt *s = db_q(db, "SELECT grade, lot FROM run_output WHERE run = ?1 ORDER BY grade");
+    struct stmt *s =
+        db_q(db, "SELECT grade, lot FROM run_output WHERE run = ?1 AND grade BETWEEN 0 "
+                 "AND ?2 ORDER BY grade");
     json_t *a = json_array();
     int rc;
-    q_int(s, 1, run);
+    q_int(q_int(s, 1, run), 2, RULE_GRADES_MAX);
     while ((rc = q_step(s)) == 1) {
-        uint64_t g = (uint64_t)q_col(s, 0);
-        struct run_sum sum = g <= RULE_GRADES_MAX ? t->grade[g] : (struct run_sum){0, 0};
-        json_array_append_new(a, json_pack("{s:I,s:s,s:I,s:I}", "grade", (json_int_t)g, "lot",
-                                           q_str(s, 1), "pieces", (json_int_t)sum.pieces, "mg",
-                                           (json_int_t)sum.mg));
+        const struct run_sum *sum = &t->grade[q_col(s, 0)];
+        json_array_append_new(a, json_pack("{s:I,s:s,s:I,s:I}", "grade", (json_int_t)q_col(s, 0),
+                                           "lot", q_str(s, 1), "pieces", (json_int_t)sum->pieces,
+                                           "mg", (json_int_t)sum->mg));
     }
     q_done(s);
     if (rc == 0)
@@ -184,44 +184,8 @@ int apply_run_stopped(struct db *db, const struct event *ev)
 
 /* ---- closing ---- */
 
-struct inputs {
-    char (*lot)[21];
-    int64_t *mg, *part;
-    size_t n;
-};
-
-static void inputs_free(struct inputs *in)
-{
-    free(in->lot);
-    free(in->mg);
-    free(in->part);
-}
-
-static int read_inputs(struct db *db, int64_t run, struct inputs *in)
-{
-    struct stmt *s = db_q(db, "SELECT count(*) FROM run_input WHERE run = ?1");
-    int rc = q_one(q_int(s, 1, run));
-    if (rc < 0)
-        return rc;
-    size_t cap = (size_t)q_col(s, 0);
-    q_done(s);
-    in->lot = calloc(cap, sizeof *in->lot);
-    in->mg = calloc(cap, sizeof *in->mg);
-    in->part = calloc(cap, sizeof *in->part);
-    if (!in->lot || !in->mg || !in->part)
-        return ERR_NOMEM;
-    s = db_q(db, "SELECT lot, mg FROM run_input WHERE run = ?1 ORDER BY lot");
-    q_int(s, 1, run);
-    while (in->n < cap && (rc = q_step(s)) == 1) {
-        STEP_COPY(in->lot[in->n], s, 0);
-        in->mg[in->n++] = q_col(s, 1);
-    }
-    q_done(s);
-    return rc < 0 ? rc : 0;
-}
-
 /* Invariant 2. */
-static int apply_closed_lot(struct db *db, const struct event *ev, const struct inputs *in,
+static int apply_closed_lot(struct db *db, const struct event *ev, struct run_inputs *in,
                             const json_t *out)
 {
     const char *lot = json_text_or(out, "lot", "");
@@ -243,7 +207,7 @@ int apply_run_closed(struct db *db, const struct event *ev)
 {
     const json_t *out, *outs = json_object_get(ev->body, "outs"),
                        *unknown = json_object_get(ev->body, "unknown");
-    struct inputs in = {0};
+    struct run_inputs in = {0};
     size_t i;
     struct stmt *s = db_q(
         db,
@@ -253,12 +217,11 @@ int apply_run_closed(struct db *db, const struct event *ev)
     q_int(q_int(s, 3, json_int_or(unknown, "mg", 0)), 4, json_int_or(unknown, "pieces", 0));
     int rc = q_run(q_int(q_int(s, 5, ev->seq), 6, json_int_or(ev->body, "by_table", 0)));
     if (rc == 0)
-        rc = read_inputs(db, step_int(ev, "run"), &in);
+        rc = run_inputs(db, step_int(ev, "run"), &in);
     json_array_foreach(outs, i, out) {
         if (rc == 0)
             rc = apply_closed_lot(db, ev, &in, out);
     }
-    inputs_free(&in);
     return rc;
 }
 

@@ -96,8 +96,8 @@ static int add_outcomes(struct db *db, const struct span *sp, uint32_t run, uint
 
 static int grades_of(struct db *db, uint32_t run, uint32_t *ret)
 {
-    struct stmt *s = db_q(db, "SELECT max(grade) FROM run_output WHERE run = ?1");
-    int rc = q_one(q_int(s, 1, run));
+    struct stmt *s = db_q(db, "SELECT min(max(grade), ?2) FROM run_output WHERE run = ?1");
+    int rc = q_one(q_int(q_int(s, 1, run), 2, RULE_GRADES_MAX));
     if (rc < 0)
         return rc;
     *ret = (uint32_t)q_col(s, 0);
@@ -138,15 +138,14 @@ static int add_told(struct db *db, uint32_t run, struct totals *t)
 {
     struct stmt *s =
         db_q(db, "SELECT o.grade, coalesce(l.pieces, 0), l.mg FROM run_output o JOIN lot l ON "
-                 "l.lot = o.lot WHERE o.run = ?1");
+                 "l.lot = o.lot WHERE o.run = ?1 AND o.grade BETWEEN 0 AND ?2");
     int rc;
-    q_int(s, 1, run);
-    while ((rc = q_step(s)) == 1)
-        if (q_col(s, 0) <= RULE_GRADES_MAX) {
-            t->grade[q_col(s, 0)] = (struct run_sum){q_col(s, 1), q_col(s, 2)};
-            t->items.pieces += q_col(s, 1);
-            t->items.mg += q_col(s, 2);
-        }
+    q_int(q_int(s, 1, run), 2, RULE_GRADES_MAX);
+    while ((rc = q_step(s)) == 1) {
+        t->grade[q_col(s, 0)] = (struct run_sum){q_col(s, 1), q_col(s, 2)};
+        t->items.pieces += q_col(s, 1);
+        t->items.mg += q_col(s, 2);
+    }
     q_done(s);
     if (rc < 0)
         return rc;
