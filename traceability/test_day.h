@@ -73,9 +73,9 @@ static inline void the_belt_ends(struct farm *m, struct farm_demo *d)
 static inline void mistakes_are_voided(struct farm *m, struct farm_demo *d)
 {
     char open[IDENT_LOT_SIZE], task[IDENT_LOT_SIZE], weighing[4][40];
-    farm_text(farm_do(m, "lot.open", "{s:s,s:s,s:s,s:s,s:s}", "farmer", m->farmer1, "deliverer",
+    farm_text(farm_do(m, "lot.open", "{s:s,s:s,s:s,s:s,s:s,s:s}", "farmer", m->farmer1, "deliverer",
                       m->farmer2, "product", "codonopsis-lu", "township_zh", "西镇", "township_en",
-                      "West"),
+                      "West", "plot", "P-2"),
               "lot", open, sizeof open);
     farm_text(farm_weigh(m, "intake", 4000000, "{s:s,s:s,s:I}", "lot", open, "by", "uid:7", "at_ms",
                          (json_int_t)wall_now().ms),

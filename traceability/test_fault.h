@@ -1,6 +1,5 @@
-/* For unit tests only: the n-th statement that SQLite is asked to step fails for want of memory, or
- * the n-th piece of memory that a JSON value needs is not there. Included once a program, in the
- * file of its main. */
+/* For unit tests only: the n-th statement that SQLite is asked to step fails, or the n-th piece of
+ * memory that a JSON value needs is not there. Included once a program, in the file of its main. */
 #pragma once
 #include <dlfcn.h>
 #include <jansson.h>
@@ -13,6 +12,7 @@ enum fault_kind { FAULT_NONE, FAULT_STEP, FAULT_JSON };
 static struct {
     enum fault_kind kind;
     int left; /* this many go well before one fails */
+    int code; /* what SQLite then answers */
     bool fired;
 } fault;
 
@@ -23,10 +23,14 @@ static inline bool fault_fires(enum fault_kind kind)
     return fault.fired = true;
 }
 
+/* In turn: memory, a damaged page, a disk that fails or is full, a file that another holds. */
 static inline void fault_set(enum fault_kind kind, int after)
 {
+    static const int codes[] = {SQLITE_NOMEM, SQLITE_CORRUPT, SQLITE_IOERR_READ, SQLITE_FULL,
+                                SQLITE_BUSY};
     fault.kind = kind;
     fault.left = after;
+    fault.code = codes[after % 5];
     fault.fired = false;
 }
 
@@ -44,7 +48,7 @@ int sqlite3_step(sqlite3_stmt *s)
     static int (*real)(sqlite3_stmt *);
     if (!real)
         *(void **)(void *)&real = dlsym(RTLD_NEXT, "sqlite3_step");
-    return fault_fires(FAULT_STEP) ? SQLITE_NOMEM : real(s);
+    return fault_fires(FAULT_STEP) ? fault.code : real(s);
 }
 
 int sqlite3_exec(sqlite3 *h, const char *sql, int (*row)(void *, int, char **, char **), void *ctx,
@@ -55,7 +59,7 @@ int sqlite3_exec(sqlite3 *h, const char *sql, int (*row)(void *, int, char **, c
     if (!real)
         *(void **)(void *)&real = dlsym(RTLD_NEXT, "sqlite3_exec");
     if (fault_fires(FAULT_STEP))
-        return SQLITE_NOMEM;
+        return fault.code;
     enum fault_kind kind = fault.kind;
     fault.kind = FAULT_NONE; /* its steps are part of it */
     int rc = real(h, sql, row, ctx, ret_text);
