@@ -208,10 +208,9 @@ const char *base64_text(const void *p, size_t n, char *buf, size_t size)
 
 int base64_parse(const char *text, size_t len, void *ret, size_t cap, size_t *ret_n)
 {
+    uint8_t tmp[512]; /* the caller's buffer is written on success only */
     size_t n = 0;
-    uint8_t *tmp = malloc(cap + 1); /* the caller's buffer is written on success only */
-    if (!tmp)
-        return ERR_NOMEM;
+    assert(cap <= sizeof tmp);
     int bad =
         sodium_base642bin(tmp, cap, text, len, NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL);
     if (!bad) {
@@ -219,7 +218,6 @@ int base64_parse(const char *text, size_t len, void *ret, size_t cap, size_t *re
         *ret_n = n;
     }
     sodium_memzero(tmp, cap);
-    free(tmp);
     return bad ? ERR_PARSE : 0;
 }
 

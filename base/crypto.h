@@ -39,6 +39,7 @@ void crypto_wipe(void *p, size_t n);
 const char *hex_text(const void *p, size_t n, char *buf, size_t size);
 int hex_parse(const char *text, void *ret, size_t n); /* exactly n bytes, lower or upper case */
 const char *base64_text(const void *p, size_t n, char *buf, size_t size); /* standard, padded */
+/* at most cap (≤ 512) bytes */
 int base64_parse(const char *text, size_t len, void *ret, size_t cap, size_t *ret_n);
 /* Crockford-like base32 of lotline: 0-9 A-Z without I, L, O, U; most significant bits first. */
 const char *base32_text(const void *p, size_t bits, char *buf, size_t size);

@@ -304,10 +304,21 @@ bool q_is_null(struct stmt *s, int i)
     return !s->row || sqlite3_column_type(s->s, i) == SQLITE_NULL;
 }
 
+/* Nothing stands there, or there was no memory for it: then the next step says so. */
+static void check_column(struct stmt *s)
+{
+    if (!s->row || sqlite3_errcode(s->db->h) != SQLITE_NOMEM)
+        return;
+    s->err = ERR_NOMEM;
+    s->db->failures++;
+}
+
 const char *q_str(struct stmt *s, int i)
 {
     need_row(s);
     const unsigned char *text = s->row ? sqlite3_column_text(s->s, i) : NULL;
+    if (!text)
+        check_column(s);
     return text ? (const char *)text : "";
 }
 
@@ -316,6 +327,8 @@ const void *q_bytes(struct stmt *s, int i, size_t *ret_n)
     need_row(s);
     const void *p =
         s->row ? sqlite3_column_blob(s->s, i) : NULL; /* before _bytes, which may convert */
+    if (!p)
+        check_column(s);
     *ret_n = p ? (size_t)sqlite3_column_bytes(s->s, i) : 0;
     return p;
 }

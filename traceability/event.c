@@ -71,10 +71,16 @@ int apply_nothing(struct db *db, const struct event *ev)
     return 0;
 }
 
+/* What an apply function could not read it must not take for nothing: the row would stand wrong. */
 int event_apply(struct db *db, const struct event *ev)
 {
+    uint64_t failed = db_failures(db), unmade = json_failures();
     int rc = rows[ev->kind].apply(db, ev);
-    return rc < 0 || !rows[ev->kind].is_public ? rc : stream_assign(db, ev);
+    if (rc >= 0 && rows[ev->kind].is_public)
+        rc = stream_assign(db, ev);
+    if (rc >= 0 && db_failures(db) != failed)
+        rc = ERR_DB;
+    return rc >= 0 && json_failures() != unmade ? ERR_NOMEM : rc;
 }
 
 /* ---- what may stand in a body ---- */

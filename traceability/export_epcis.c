@@ -83,6 +83,7 @@ static json_t *document(const struct epcis *x, int64_t at_ms)
 
 int export_epcis(struct db *db, const char *id, const char *base_url, json_t **ret, struct err *e)
 {
+    struct step_watch w = step_watch(db);
     struct epcis x = {.db = db, .base = base_url, .list = json_array(), .e = e};
     int64_t at_ms = 0;
     if (!x.list)
@@ -94,8 +95,7 @@ int export_epcis(struct db *db, const char *id, const char *base_url, json_t **r
         at_ms = q_col(s, 0);
     q_done(s);
     int rc = id ? add_lot(&x, id) : event_scan(db, 0, INT64_MAX, add, &x, e);
-    if (rc == 0)
-        rc = step_answer(ret, document(&x, at_ms), e);
+    rc = step_told(db, w, rc, rc ? NULL : document(&x, at_ms), ret, e);
     json_decref(x.list);
     return rc;
 }

@@ -1,20 +1,16 @@
 /* Short lists for the shed's screens. Reads only. */
 #include "traceability/lists.h"
+#include "traceability/step.h"
 
 static int collect(struct db *db, struct stmt *s, json_t *(*row)(struct stmt *), json_t **ret,
                    struct err *e)
 {
+    struct step_watch w = step_watch(db);
     json_t *a = json_array();
-    int rc;
-    while ((rc = q_step(s)) == 1)
+    while (q_step(s) == 1)
         json_array_append_new(a, row(s));
     q_done(s);
-    if (rc < 0) {
-        json_decref(a);
-        return err_set(e, rc, "the list cannot be read: %s", db_message(db));
-    }
-    *ret = a;
-    return 0;
+    return step_told(db, w, 0, a, ret, e);
 }
 
 static const char *text_or_null(struct stmt *s, int i)

@@ -192,7 +192,10 @@ static json_t *log_of(struct db *db, const struct view *v)
     json_t *o = NULL;
     struct err why = {0};
     int64_t seq = v->b.box[0] ? v->b.event_seq : v->graded_seq ? v->graded_seq : v->opened_seq;
-    return tlog_evidence(db, seq, &o, &why) < 0 ? json_null() : o;
+    int rc = tlog_evidence(db, seq, &o, &why);
+    if (step_trouble(rc))
+        return NULL;
+    return rc < 0 ? json_null() : o; /* no checkpoint tells of it yet */
 }
 
 static json_t *count_or_null(int64_t n)

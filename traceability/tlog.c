@@ -128,7 +128,10 @@ static json_t *proof_json(const struct merkle_proof *p)
 {
     json_t *a = json_array();
     for (size_t i = 0; a && i < p->n; i++)
-        json_array_append_new(a, hex_json(&p->hash[i]));
+        if (json_array_append_new(a, hex_json(&p->hash[i]))) {
+            json_decref(a);
+            return NULL;
+        }
     return a;
 }
 

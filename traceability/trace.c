@@ -199,7 +199,7 @@ static json_t *share_rows(struct db *db, const char *set)
     return a;
 }
 
-int lot_trace(struct db *db, const char *id, json_t **ret, struct err *e)
+static int make_trace(struct db *db, const char *id, json_t **ret, struct err *e)
 {
     static const char *const kinds[] = {"lot", "box", "run"};
     struct trace_start t = {0};
@@ -213,14 +213,13 @@ int lot_trace(struct db *db, const char *id, json_t **ret, struct err *e)
         up = json_dumps(back, JSON_COMPACT);
         down = json_dumps(forward, JSON_COMPACT);
         own = json_dumps(t.lots, JSON_COMPACT);
-        json_t *o = up && down && own
-                        ? json_pack("{s:s,s:s,s:O,s:{s:o,s:o,s:o,s:o},s:{s:o,s:o}}", "id", t.id,
-                                    "kind", kinds[t.kind], "lots", t.lots, "back", "lots",
-                                    lot_rows(db, up), "edges", edge_rows(db, up), "weighings",
-                                    weighing_rows(db, up), "farms", share_rows(db, own), "forward",
-                                    "lots", lot_rows(db, down), "boxes", box_rows(db, down))
-                        : NULL;
-        rc = step_answer(ret, o, e);
+        *ret = up && down && own
+                   ? json_pack("{s:s,s:s,s:O,s:{s:o,s:o,s:o,s:o},s:{s:o,s:o}}", "id", t.id, "kind",
+                               kinds[t.kind], "lots", t.lots, "back", "lots", lot_rows(db, up),
+                               "edges", edge_rows(db, up), "weighings", weighing_rows(db, up),
+                               "farms", share_rows(db, own), "forward", "lots", lot_rows(db, down),
+                               "boxes", box_rows(db, down))
+                   : NULL;
     }
     free(up);
     free(down);
@@ -229,4 +228,12 @@ int lot_trace(struct db *db, const char *id, json_t **ret, struct err *e)
     json_decref(forward);
     json_decref(t.lots);
     return rc;
+}
+
+int lot_trace(struct db *db, const char *id, json_t **ret, struct err *e)
+{
+    struct step_watch w = step_watch(db);
+    json_t *answer = NULL;
+    int rc = make_trace(db, id, &answer, e);
+    return step_told(db, w, rc, answer, ret, e);
 }

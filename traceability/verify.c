@@ -93,7 +93,12 @@ static int take_identity(struct verify *v, const struct event *ev, struct err *e
 static int check_body(const struct event *ev, struct err *e)
 {
     size_t n = 0;
+    uint64_t unmade = json_failures();
     char *again = json_canonical(ev->body, &n);
+    if (json_failures() != unmade) {
+        free(again);
+        return err_set(e, ERR_NOMEM, "no memory for event %" PRId64, ev->seq);
+    }
     bool same = again && n == ev->n && memcmp(again, ev->bytes, n) == 0;
     free(again);
     if (!same)
@@ -300,9 +305,11 @@ static json_t *report(const struct verify *v)
         (json_int_t)v->rows.unblocked, "origin", note_origin(v->site, v->store_id, origin), "root",
         hex_text(h.b, SHA256_LEN, root, sizeof root), "public_key",
         base64_text(v->public_key, sizeof v->public_key, key, sizeof key));
-    json_object_set_new(o, "against",
-                        v->against ? json_integer((json_int_t)v->claim.size) : json_null());
-    return o;
+    json_t *against = v->against ? json_integer((json_int_t)v->claim.size) : json_null();
+    if (!json_object_set_new(o, "against", against))
+        return o;
+    json_decref(o);
+    return NULL;
 }
 
 int verify_store(struct db *db, const char *against, json_t **ret, struct err *e)
