@@ -104,8 +104,6 @@ int json_parse(const char *text, size_t n, json_t **ret, struct err *e)
 {
     json_error_t why;
     json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-    if (!j && json_error_code(&why) == json_error_out_of_memory)
-        return err_set(e, ERR_NOMEM, "no memory for JSON of %zu bytes", n);
     if (!j)
         return err_set(e, ERR_PARSE, "JSON line %d column %d: %s", why.line, why.column, why.text);
     if (!is_plain(j, false, 0)) {

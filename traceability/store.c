@@ -274,6 +274,8 @@ int store_commit(struct store *s, struct err *e)
         return rc;
     struct store_facts f = {0};
     int64_t last = store_last_seq(s->db);
+    if (last < s->head) /* it could not be read */
+        rc = err_set(e, ERR_DB, "%s: %s", db_path(s->db), db_message(s->db));
     if (last > s->head)
         rc = sign_news(s, last, &f, e); /* invariant 2 */
     if (rc == 0 && (rc = held_flush(&s->held, s->db)))
