@@ -13,6 +13,7 @@
 #define LINE    "lines: [{name: a, " AT RULES ", " OUTLETS
 #define SCALE   "scales: [{map: hbm-wtx110, e_mg: 1000, d_mg: 1000, max_g: 9000, "
 #define SCALE_A SCALE "name: w1, min_g: 20, " AT
+#define TTY     "serial: /dev/ttyUSB0"
 #define DRIVE   "drives: [{map: invt-gd20, "
 
 /* clang-format off */
@@ -60,6 +61,11 @@ static const struct {
     {SCALE_A "valid_until: 2027-02-30}]",                             ERR_PARSE,     "\"2027-02-30\" is no date"},
     {"scales: [{map: nowhere, e_mg: 1000, d_mg: 1000, max_g: 9000, name: w1, min_g: 20, " AT "}]", ERR_NOT_FOUND, "map \"nowhere\""},
     {"scales: [{map: invt-gd20, trade: static, e_mg: 1000, d_mg: 1000, max_g: 9000, name: w1, min_g: 20, " AT "}]", ERR_RANGE, "invt-gd20 is not"},
+    {LINE "}, {name: b, host: 127.0.0.1, port: 1, " RULES ", " OUTLETS "}]", ERR_EXISTS, "line b: a has the same PLC"},
+    {LINE "}, {name: a, host: 127.0.0.1, port: 2, " RULES ", " OUTLETS "}]", ERR_EXISTS, "line a stands already in line 7"},
+    {"drives: [{map: invt-gd20, name: d1, " TTY "}, {map: invt-gd20, name: d2, unit: 2, " TTY ", baud: 19200}]",    ERR_RANGE, "uses the same serial port with another baud"},
+    {"drives: [{map: invt-gd20, name: d1, " TTY "}, {map: invt-gd20, name: d2, unit: 2, " TTY ", parity: even}]",   ERR_RANGE, "uses the same serial port with another baud"},
+    {"drives: [{map: invt-gd20, name: d1, " TTY "}, {map: invt-gd20, name: d2, unit: 2, " TTY ", stop_bits: 2}]",   ERR_RANGE, "uses the same serial port with another baud"},
     {"stations: [{name: s1}]",                                        ERR_KEY,       "scale"},
     {"stations: [{name: S, scale: w1}]",                              ERR_RANGE,     "name \"S\""},
     {"stations: [{name: s1, scale: w9}]",                             ERR_NOT_FOUND, "no scale \"w9\" under scales:"},
@@ -199,6 +205,27 @@ static void a_broken_map_or_crop_is_refused_where_it_is_broken(void **state)
     }
 }
 
+static void hear(void *ctx, const char *text)
+{
+    char *all = ctx;
+    strncat(all, text, 30000 - strlen(all) - 1);
+    strcat(all, "\n");
+}
+
+static void the_reference_page_names_every_part_and_key(void **state)
+{
+    static const char *const words[] = {"utc_offset_min", "bad_outlet", "capacity_g", "valid_until",
+                                        "stable_ms",      "stop_bits",  "buyers",     "uid"};
+    char *all = calloc(1, 32000);
+    (void)state;
+    assert_non_null(all);
+    config_print(hear, all);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (!strstr(all, words[i]))
+            fail_msg("\"%s\" is not in the reference page", words[i]);
+    free(all);
+}
+
 static void a_configuration_without_memory_is_refused_with_its_reason(void **state)
 {
 #if FAULT_MEMORY
@@ -231,6 +258,7 @@ int main(void)
         TEST(a_path_that_gets_too_long_is_refused),
         TEST(a_file_that_is_no_map_of_keys_is_refused),
         TEST(a_broken_map_or_crop_is_refused_where_it_is_broken),
+        TEST(the_reference_page_names_every_part_and_key),
         TEST(a_configuration_without_memory_is_refused_with_its_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ struct news {
         struct gap gap;
         struct {
             uint32_t epoch, nonce, oldest, head;
+            uint32_t seq, out; /* main's: up to where the record has it */
         } epoch;
         struct {
             const struct plan *plan, *former;

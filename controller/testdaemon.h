@@ -303,15 +303,12 @@ static inline struct news shed_item(const struct shed *s, uint32_t epoch, uint32
 }
 
 /* The scale shows this for 400 ms of its own time, which runs ahead of ours. */
-static inline void shed_load(struct shed *s, int32_t net_g)
+static inline void shed_load_tared(struct shed *s, int32_t net_g, int32_t tare_g)
 {
     struct device dev = scale_device(s->d->scales[0].scale);
-    uint16_t words[6] = {(uint16_t)((uint32_t)net_g >> 16),
-                         (uint16_t)net_g,
-                         (uint16_t)((uint32_t)net_g >> 16),
-                         (uint16_t)net_g,
-                         0,
-                         0x0030};
+    uint32_t net = (uint32_t)net_g, gross = (uint32_t)(net_g + tare_g);
+    uint16_t words[6] = {(uint16_t)(net >> 16), (uint16_t)net,     (uint16_t)(gross >> 16),
+                         (uint16_t)gross,       tare_g ? 0x80 : 0, 0x30};
     struct mono wake;
     struct want w;
     if (s->scale_at.ns == 0)
@@ -326,6 +323,11 @@ static inline void shed_load(struct shed *s, int32_t net_g)
         }
         daemon_feed_stations(s->d, s->scale_at);
     }
+}
+
+static inline void shed_load(struct shed *s, int32_t net_g)
+{
+    shed_load_tared(s, net_g, 0);
 }
 
 static inline const char *shed_id(struct shed *s)

@@ -51,22 +51,34 @@ static int line_alarm(struct daemon *d, const struct daemon_line *l, const struc
     return aside ? line_quarantine(d->store, l->no, n->u.alarm.epoch, n->u.alarm.seq, code, e) : 0;
 }
 
-static int apply_news(struct daemon *d, const struct news *n, struct err *e)
+/* What the order will say is noted in the news while it is applied: a read that failed after the
+ * commit would lose the order, for which the line asks once. */
+static int open_epoch(struct daemon *d, const struct daemon_line *l, struct news *n, struct err *e)
+{
+    struct item_line_state st;
+    int rc = epoch_unknown(d->store, l->no, n->u.epoch.epoch, n->u.epoch.oldest, n->u.epoch.nonce,
+                           e);
+    if (rc == 0 && (rc = item_line_state(d->store, l->no, &st, e)) == 0) {
+        n->u.epoch.seq = st.seq;
+        n->u.epoch.out = st.out;
+    }
+    return rc;
+}
+
+static int apply_news(struct daemon *d, struct news *n, struct err *e)
 {
     struct daemon_line *l = daemon_line_no(d, n->line);
-    uint32_t epoch;
     if (l->broken)
         return 0;
     switch (n->kind) {
     case NEWS_ITEM: return item_append(d->store, &n->u.item, e);
     case NEWS_OUTCOME: return outcome_append(d->store, &n->u.outcome, e);
     case NEWS_GAP: return gap_append(d->store, &n->u.gap, e);
-    case NEWS_EPOCH_WANTED: return epoch_propose(d->store, l->no, n->u.epoch.nonce, &epoch, e);
+    case NEWS_EPOCH_WANTED:
+        return epoch_propose(d->store, l->no, n->u.epoch.nonce, &n->u.epoch.epoch, e);
     case NEWS_EPOCH_SHOWN:
         return epoch_shown(d->store, l->no, n->u.epoch.epoch, n->u.epoch.nonce, e);
-    case NEWS_EPOCH_UNKNOWN:
-        return epoch_unknown(d->store, l->no, n->u.epoch.epoch, n->u.epoch.oldest, n->u.epoch.nonce,
-                             e);
+    case NEWS_EPOCH_UNKNOWN: return open_epoch(d, l, n, e);
     case NEWS_HELD_GONE:
     case NEWS_PLAN_EFFECTIVE: return 0;
     case NEWS_QUARANTINE:
@@ -86,7 +98,7 @@ static bool line_trouble(int rc)
 static int apply_all(struct daemon *d, struct err *e)
 {
     for (size_t i = 0; i < d->n_news; i++) {
-        const struct news *n = &d->news[i];
+        struct news *n = &d->news[i];
         int rc = apply_news(d, n, e);
         if (rc < 0 && line_trouble(rc)) {
             struct daemon_line *l = daemon_line_no(d, n->line);
@@ -113,8 +125,6 @@ static uint64_t position(uint32_t epoch, uint32_t n)
 static void after_commit(struct daemon *d, const struct news *n)
 {
     struct daemon_line *l = daemon_line_no(d, n->line);
-    struct item_line_state st;
-    struct err e = {0};
     if (l->broken)
         return;
     switch (n->kind) {
@@ -133,17 +143,17 @@ static void after_commit(struct daemon *d, const struct news *n)
             atomic_store(&l->ack.out, position(n->u.gap.epoch, n->u.gap.to));
         break;
     case NEWS_EPOCH_WANTED:
-        if (item_line_state(d->store, l->no, &st, &e) == 0)
-            daemon_order(
-                d, l,
-                &(struct order){.kind = ORDER_EPOCH, .epoch = st.epoch, .nonce = st.epoch_nonce});
+        daemon_order(d, l,
+                     &(struct order){.kind = ORDER_EPOCH,
+                                     .epoch = n->u.epoch.epoch,
+                                     .nonce = n->u.epoch.nonce});
         break;
     case NEWS_EPOCH_UNKNOWN:
-        if (item_line_state(d->store, l->no, &st, &e) == 0 && st.epoch == n->u.epoch.epoch)
-            daemon_order(
-                d, l,
-                &(struct order){
-                    .kind = ORDER_EPOCH_OPEN, .epoch = st.epoch, .seq = st.seq, .out = st.out});
+        daemon_order(d, l,
+                     &(struct order){.kind = ORDER_EPOCH_OPEN,
+                                     .epoch = n->u.epoch.epoch,
+                                     .seq = n->u.epoch.seq,
+                                     .out = n->u.epoch.out});
         break;
     case NEWS_PLAN_EFFECTIVE: planner_retire(l, n->u.plan.former); break;
     case NEWS_EPOCH_SHOWN:

@@ -107,6 +107,32 @@ static void a_request_is_done_or_refused_whatever_statement_fails(void **state)
     assert_in_range(failures, 5, MANY - 1);
 }
 
+/* A line asks for an epoch once: the order must come, whatever else fails. */
+static void an_epoch_is_ordered_whatever_statement_fails(void **state)
+{
+    struct shed *s = *state;
+    bool fired = true;
+    int n = 0;
+    for (; fired && n < MANY; n++) {
+        uint32_t nonce = 100 + (uint32_t)n, unknown = 3000000000u + (uint32_t)n;
+        struct order o, asked = {0}, open = {0};
+        shed_news(s, (struct news){.kind = NEWS_EPOCH_WANTED, .u.epoch = {.nonce = nonce}});
+        shed_news(s, (struct news){.kind = NEWS_EPOCH_UNKNOWN,
+                                   .u.epoch = {.epoch = unknown, .nonce = nonce, .oldest = 11}});
+        fired = turn_failing_at(s, n);
+        if (s->d->failed)
+            turn_later(s);
+        while (shed_order(s, &o)) {
+            asked = o.kind == ORDER_EPOCH ? o : asked;
+            open = o.kind == ORDER_EPOCH_OPEN ? o : open;
+        }
+        assert_true(asked.epoch != 0 && asked.nonce == nonce);
+        assert_true(open.epoch == unknown && open.seq == 10 && open.out == 0);
+        assert_false(s->d->lines[0].broken);
+    }
+    assert_in_range(n, 10, MANY - 1);
+}
+
 /* The interlock takes a placement once; when the commit fails it has not been taken. */
 static void a_weighing_whose_commit_failed_can_be_accepted_again(void **state)
 {
@@ -151,6 +177,42 @@ static void a_wish_to_stop_feeding_that_was_not_committed_is_no_wish(void **stat
     assert_false(s->d->lines[0].feed_stop);
 }
 
+/* Reading fails like writing: with a reason, not with an empty list. */
+static void a_list_that_cannot_be_read_is_no_empty_list(void **state)
+{
+    static const struct {
+        const char *verb, *key;
+    } rows[] = {{"party.list", "parties"},
+                {"product.list", "products"},
+                {"lot.list", "lots"},
+                {"task.list", "tasks"},
+                {"problem.list", "problems"}};
+    struct shed *s = *state;
+    shed_morning(s);
+    shed_do(s, "problem.report", "q1",
+            json_pack("{s:s,s:s}", "id", s->lot, "text", "a stone was in it"), NULL);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int failures = 0;
+        bool fired = true;
+        for (int n = 2; fired; n++) { /* from the first after both BEGINs */
+            json_t *ret = NULL;
+            struct err e;
+            shed_send(s->fd, rows[i].verb, NULL, NULL);
+            shed_pass(s);
+            fired = turn_failing_at(s, n);
+            int rc = shed_answer(s->fd, &ret, &e);
+            failures += rc < 0;
+            if (rc == 0 && strcmp(rows[i].key, "tasks") != 0)
+                assert_int_equal(json_array_size(json_object_get(ret, rows[i].key)), 1);
+            assert_true(rc == 0 || e.text[0]);
+            json_decref(ret);
+            turn_later(s);
+            feed_stop_ordered(s, true);
+        }
+        assert_in_range(failures, 1, 20);
+    }
+}
+
 /* While the record is down, what asks nothing of it is answered, everything else is refused. */
 static void a_record_that_is_down_is_said_and_tried_again(void **state)
 {
@@ -181,9 +243,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SHED_TEST(an_item_is_acknowledged_once_it_is_stored_whatever_statement_fails),
+        SHED_TEST(an_epoch_is_ordered_whatever_statement_fails),
         SHED_TEST(a_request_is_done_or_refused_whatever_statement_fails),
         SHED_TEST(a_weighing_whose_commit_failed_can_be_accepted_again),
         SHED_TEST(a_wish_to_stop_feeding_that_was_not_committed_is_no_wish),
+        SHED_TEST(a_list_that_cannot_be_read_is_no_empty_list),
         SHED_TEST(a_record_that_is_down_is_said_and_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,6 +190,32 @@ static void a_weight_is_taken_as_shown_once_and_its_request_answered_alike(void 
     json_decref(again);
 }
 
+static void a_tare_that_the_scale_weighed_is_recorded_as_weighed(void **state)
+{
+    struct shed *s = *state;
+    shed_morning(s);
+    shed_load(s, 0);
+    shed_load_tared(s, 10000, 2000);
+    shed_do(s, "station.accept", "w1", shed_accept_args(s, 10000), NULL);
+    assert_int_equal(shed_number(s, "SELECT tare_kind='weighed' AND gross_mg=12000000 AND "
+                                    "tare_mg=2000000 AND net_mg=10000000 FROM weighing"),
+                     1);
+}
+
+/* The answer is the first one's; what the repeat says otherwise moves nothing. */
+static void a_repeated_request_orders_nothing_anew(void **state)
+{
+    struct shed *s = *state;
+    struct order o;
+    shed_sorting(s);
+    shed_do(s, "box.open", "b1", json_pack("{s:s,s:i}", "line", "s1", "outlet", 2), NULL);
+    while (shed_order(s, &o))
+        ;
+    shed_do(s, "box.open", "b1", json_pack("{s:s,s:i}", "line", "s1", "outlet", 99), NULL);
+    shed_do(s, "box.open", "b1", json_pack("{s:s,s:i}", "line", "s1", "outlet", -1), NULL);
+    assert_false(shed_order(s, &o));
+}
+
 static void a_box_that_is_weighed_leaves_an_empty_one_for_its_outlet(void **state)
 {
     struct shed *s = *state;
@@ -235,6 +261,8 @@ int main(void)
         SHED_TEST(lists_show_what_was_entered),
         SHED_TEST(of_a_sink_the_newest_report_is_shown_and_sixteen_sinks_at_most),
         SHED_TEST(a_weight_is_taken_as_shown_once_and_its_request_answered_alike),
+        SHED_TEST(a_tare_that_the_scale_weighed_is_recorded_as_weighed),
+        SHED_TEST(a_repeated_request_orders_nothing_anew),
         SHED_TEST(a_box_that_is_weighed_leaves_an_empty_one_for_its_outlet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
