@@ -49,6 +49,7 @@ struct th {
     unsigned divert_gap; /* requests between a record and its slot */
     uint16_t outlet;     /* 0: by chance */
     int64_t cost_ns;     /* of a request; 0: by chance */
+    uint8_t slot_reads;  /* the exception with which slots are not read; 0: they are */
 };
 
 static inline unsigned th_dice(struct th *t, unsigned n)
@@ -217,12 +218,13 @@ static inline void th_store(struct th *t, size_t i)
 /* Commits what is queued, then acknowledges and orders, as the main thread does. */
 static inline void th_commit(struct th *t)
 {
-    for (size_t i = 0; i < t->queued; i++)
+    size_t n = t->queued; /* an order may bring news at once: they are of the next turn */
+    for (size_t i = 0; i < n; i++)
         th_store(t, i);
     t->plc.committed_epoch = t->rec.epoch;
     t->plc.committed = t->rec.seq;
     t->plc.committed_out = t->rec.out;
-    for (size_t i = 0; i < t->queued; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (t->queue[i].n.kind == NEWS_EPOCH_WANTED)
             mailbox_order_epoch(t->m, t->rec.epoch, t->rec.epoch_nonce);
         if (t->queue[i].n.kind == NEWS_EPOCH_UNKNOWN)
@@ -230,7 +232,8 @@ static inline void th_commit(struct th *t)
     }
     mailbox_committed(t->m, t->rec.epoch, t->rec.seq);
     mailbox_committed_out(t->m, t->rec.epoch, t->rec.out);
-    t->queued = 0;
+    t->queued -= n;
+    memmove(t->queue, t->queue + n, t->queued * sizeof(t->queue[0]));
 }
 
 /* ---- life of the host ---- */
@@ -330,7 +333,10 @@ static inline void th_tear(struct th *t, const struct want *w, struct reply *r)
 static inline void th_execute(struct th *t, const struct want *w, struct reply *r)
 {
     *r = (struct reply){.sent = t->now};
-    if (th_chance(t, t->f.refused)) {
+    bool slots = w->fc == 3 && w->addr >= t->plc.host + MB_HOST_WORDS;
+    if (slots && t->slot_reads) {
+        r->rc = tp_refuse(r, t->slot_reads);
+    } else if (th_chance(t, t->f.refused)) {
         r->rc = ERR_EXCEPTION;
         r->exception = 6;
     } else if (th_chance(t, t->f.lost)) {
