@@ -4,6 +4,7 @@
 #include "controller/drive.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -156,6 +157,110 @@ static void test_frozen(void **state)
     map_free(r.map);
 }
 
+/* An indicator of another maker: one record, its weights as s32 in grams at words 0, 2, 4, flags in
+ * word 6. */
+#define HEAD                                                                                       \
+    "map: x\nversion: 1.0.0\nkind: registers\ntitle: t\nsource: s\nconfidence: A\n"                \
+    "link: {fc: [3], max_read: 125, timeout_ms: 100, turnaround_ms: 10}\nrecords:\n"
+#define RECORD(fields)                                                                             \
+    " - {name: r, addr: 0, words: 7, source: p, confidence: A,\n"                                  \
+    "    weight: {decimals: 0, units: [g]}, fields: [" fields "]}\n"
+#define FIELD(role, at)  "{role: scale." role ", at: " at ", type: s32}, "
+#define FLAG(role, mask) "{role: scale." role ", at: 6, type: flag, mask: " mask "}, "
+#define VECTOR(expect)                                                                             \
+    "vectors: [{name: v, origin: constructed, frames: [{addr: 0, words: [0]}], expect: {" expect   \
+    "}}]\n"
+
+static void parsed_rig(struct rig *r, const char *text)
+{
+    struct err e = {0};
+    memset(r, 0, sizeof(*r));
+    r->now = (struct mono){1000000000};
+    if (map_parse("x.yaml", text, strlen(text), &r->map, &e) < 0)
+        fail_msg("%d: %s", e.line, e.text);
+    struct scale_options o = {.name = "shed", .unit = 1, .map = r->map};
+    assert_int_equal(scale_new(&o, &r->s, &e), 0);
+    r->d = scale_device(r->s);
+}
+
+static void of_net_gross_and_tare_two_give_the_third(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t net_mg, gross_mg, tare_mg;
+    } rows[] = {
+        {HEAD RECORD(FIELD("net", "0") FIELD("gross", "2") FLAG("stable", "1"))
+             VECTOR("scale.net: 0, scale.gross: 0"),
+         10000, 12000, 2000},
+        {HEAD RECORD(FIELD("net", "0") FIELD("tare", "4") FLAG("stable", "1"))
+             VECTOR("scale.net: 0, scale.tare: 0"),
+         10000, 12000, 2000},
+        {HEAD RECORD(FIELD("net", "0") FLAG("stable", "1")) VECTOR("scale.net: 0"), 10000, 10000,
+         0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rig r;
+        struct scale_view v;
+        parsed_rig(&r, rows[i].text);
+        put32(r.words, 10);
+        put32(r.words + 2, 12);
+        put32(r.words + 4, 2);
+        r.words[6] = 1;
+        poll_once(&r, 0);
+        scale_get(r.s, &v);
+        assert_true(v.good && v.stable);
+        assert_int_equal(v.net_mg, rows[i].net_mg);
+        assert_int_equal(v.gross_mg, rows[i].gross_mg);
+        assert_int_equal(v.tare_mg, rows[i].tare_mg);
+        scale_free(r.s);
+        map_free(r.map);
+    }
+}
+
+static void a_weight_that_nobody_calls_steady_is_not_good(void **state)
+{
+    struct rig r;
+    struct scale_view v;
+    (void)state;
+    parsed_rig(&r, HEAD RECORD(FIELD("net", "0") FLAG("alarm", "2")) VECTOR("scale.net: 0"));
+    put32(r.words, 10);
+    poll_once(&r, 0);
+    scale_get(r.s, &v);
+    assert_false(v.good || v.stable || v.error);
+    r.words[6] = 2; /* an alarm is an error, whatever the indicator calls it */
+    poll_once(&r, 0);
+    scale_get(r.s, &v);
+    assert_true(v.error);
+    scale_free(r.s);
+    map_free(r.map);
+}
+
+static void a_map_that_reads_more_than_an_image_holds_is_refused(void **state)
+{
+    char text[4000] = HEAD RECORD(FIELD("net", "0") FLAG("stable", "1"));
+    struct err e = {0};
+    struct map *m = NULL;
+    struct scale *s = NULL;
+    struct drive *d = NULL;
+    (void)state;
+    for (int i = 1; i < 4; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text),
+                 " - {name: r%d, addr: %d, words: %d, source: p, confidence: A, fields: "
+                 "[{role: drive.%s, at: 0, type: u16}]}\n",
+                 i, 1000 * i, 100 + i, (const char *[]){"", "fault", "speed", "current"}[i]);
+    strcat(text, VECTOR("scale.net: 0, drive.fault: 0, drive.speed: 0, drive.current: 0"));
+    int rc = map_parse("x.yaml", text, strlen(text), &m, &e);
+    if (rc < 0)
+        fail_msg("%d: %s", e.line, e.text);
+    assert_int_equal(scale_new(&(struct scale_options){.name = "s", .map = m}, &s, &e), ERR_TOOBIG);
+    assert_non_null(strstr(e.text, "map x reads more than"));
+    assert_int_equal(drive_new(&(struct drive_options){.name = "d", .map = m}, &d, &e), ERR_TOOBIG);
+    assert_null(s);
+    assert_null(d);
+    map_free(m);
+}
+
 static void test_drive(void **state)
 {
     (void)state;
@@ -186,9 +291,14 @@ static void test_drive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reading), cmocka_unit_test(test_trouble),
-        cmocka_unit_test(test_period),  cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_trouble),
+        cmocka_unit_test(test_period),
+        cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_drive),
+        cmocka_unit_test(of_net_gross_and_tare_two_give_the_third),
+        cmocka_unit_test(a_weight_that_nobody_calls_steady_is_not_good),
+        cmocka_unit_test(a_map_that_reads_more_than_an_image_holds_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,8 +56,8 @@ static int line_alarm(struct daemon *d, const struct daemon_line *l, const struc
 static int open_epoch(struct daemon *d, const struct daemon_line *l, struct news *n, struct err *e)
 {
     struct item_line_state st;
-    int rc = epoch_unknown(d->store, l->no, n->u.epoch.epoch, n->u.epoch.oldest, n->u.epoch.nonce,
-                           e);
+    int rc =
+        epoch_unknown(d->store, l->no, n->u.epoch.epoch, n->u.epoch.oldest, n->u.epoch.nonce, e);
     if (rc == 0 && (rc = item_line_state(d->store, l->no, &st, e)) == 0) {
         n->u.epoch.seq = st.seq;
         n->u.epoch.out = st.out;
