@@ -11,18 +11,19 @@
 static bool usable(const struct plan *p, const struct decide_state *s, uint8_t outlet,
                    uint32_t blocked, uint16_t n_outlets)
 {
-    if (outlet == 0 || outlet > n_outlets || outlet > OUTLETS_MAX || (blocked >> (outlet - 1) & 1))
+    if (outlet > n_outlets || (blocked >> (outlet - 1) & 1))
         return false;
     return p->capacity_mg[outlet] == 0 || s->fill_mg[outlet] < p->capacity_mg[outlet];
 }
 
-void decide_outlet(const struct plan *p, const struct decide_state *s, uint16_t grade,
-                   uint32_t blocked, uint16_t n_outlets, uint16_t *ret_outlet, uint16_t *ret_why)
+/* First outlet of `grade` that is neither blocked nor full. A plan's choices are 1 to
+ * OUTLETS_MAX. */
+static void decide_outlet(const struct plan *p, const struct decide_state *s, uint16_t grade,
+                          uint32_t blocked, uint16_t n_outlets, uint16_t *ret_outlet,
+                          uint16_t *ret_why)
 {
     *ret_outlet = p->outlet_none;
     *ret_why = WHY_ALL_BLOCKED;
-    if (grade > CROP_GRADES_MAX)
-        return;
     for (int i = 0; i < PLAN_CHOICES && p->choices[grade][i]; i++) {
         if (!usable(p, s, p->choices[grade][i], blocked, n_outlets))
             continue;

@@ -13,9 +13,6 @@ struct decision {
 /* blocked: bit k − 1 for outlet k (from the header). n_outlets bounds the choice. */
 void decide_item(const struct plan *p, const struct decide_state *s, const struct measures *m,
                  uint32_t blocked, uint16_t n_outlets, struct decision *ret);
-/* First outlet of `grade` that is neither blocked nor full. */
-void decide_outlet(const struct plan *p, const struct decide_state *s, uint16_t grade,
-                   uint32_t blocked, uint16_t n_outlets, uint16_t *ret_outlet, uint16_t *ret_why);
 /* Counts an item once it was decided (also one whose slot was adopted, by its adopted outlet). */
 void decide_count(struct decide_state *s, const struct decision *d, const struct measures *m);
 void decide_start(struct decide_state *s, const struct plan *p);

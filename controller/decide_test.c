@@ -148,12 +148,60 @@ static void test_counting(void **state)
     assert_int_equal(third, 5); /* 5 × 20 g of 1100 g; the sixth would be 120 of 1120 */
 }
 
+static void a_plan_with_all_its_choices_taken_up_sends_to_the_default(void **state)
+{
+    (void)state;
+    struct plan p = plan_of_lu();
+    struct decide_state s;
+    struct decision d;
+    struct measures m = root(11 * MM, 0);
+    memcpy(p.choices[1], (uint8_t[PLAN_CHOICES]){1, 2, 3, 6}, PLAN_CHOICES);
+    decide_start(&s, &p);
+    decide_item(&p, &s, &m, OUT(1) | OUT(2) | OUT(3), 6, &d);
+    assert_int_equal(d.outlet, 6);
+    decide_item(&p, &s, &m, OUT(1) | OUT(2) | OUT(3) | OUT(6), 6, &d);
+    assert_int_equal(d.outlet, 5);
+    assert_int_equal(d.outlet_why, WHY_ALL_BLOCKED);
+    memset(p.choices[1], 0, PLAN_CHOICES); /* a grade that has no outlet */
+    decide_item(&p, &s, &m, 0, 6, &d);
+    assert_int_equal(d.outlet, 4);
+}
+
+/* Only a good weight fills a box; an adopted slot may name an outlet that no line has. */
+static void what_has_no_weight_or_no_outlet_fills_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t mg;
+        enum quality quality;
+        uint16_t outlet;
+    } rows[] = {{20 * G, QUALITY_BAD, 1},
+                {0, QUALITY_GOOD, 1},
+                {-5 * G, QUALITY_GOOD, 1},
+                {20 * G, QUALITY_GOOD, OUTLETS_MAX + 1},
+                {20 * G, QUALITY_GOOD, 0xFFFF}};
+    struct plan p = plan_of_lu();
+    struct decide_state s;
+    decide_start(&s, &p);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct measures m = root(11 * MM, 0);
+        struct decision d = {1, WHY_GRADED, rows[i].outlet, WHY_RECOVERED};
+        m.value[MEASURE_WEIGHT] = rows[i].mg;
+        m.quality[MEASURE_WEIGHT] = rows[i].quality;
+        decide_count(&s, &d, &m);
+    }
+    for (int k = 0; k <= OUTLETS_MAX; k++)
+        assert_int_equal(s.fill_mg[k], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_bad_is_never_good),
         cmocka_unit_test(test_counting),
+        cmocka_unit_test(a_plan_with_all_its_choices_taken_up_sends_to_the_default),
+        cmocka_unit_test(what_has_no_weight_or_no_outlet_fills_nothing),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -97,12 +97,21 @@ def test_right_configuration(bare):
     assert r.returncode == 1 and str(missing) in r.stderr
 
 
-@pytest.mark.parametrize("argv", [["lotlined"], ["lotlined", "--colour"], ["lotline"], ["lotline", "frobnicate"],
+@pytest.mark.parametrize("argv", [["lotlined"], ["lotlined", "--colour"], ["lotlined", "--config"],
+                                  ["lotlined", "--config", "lotlined.yaml", "more"], ["lotline"], ["lotline", "frobnicate"],
                                   ["lotline", "lot"], ["lotline-sim"], ["lotline-mqtt"],
                                   ["lotline-web", "--role", "king"]])
 def test_usage(bare, argv):
     r = run(bare, bare.build / argv[0], *argv[1:])
     assert r.returncode == 2 and r.stderr.strip(), (argv, r.stdout, r.stderr)
+
+
+def test_help_is_no_error(bare):
+    for word in "--help", "-h":
+        r = run(bare, bare.build / "lotlined", word)
+        assert r.returncode == 0 and "--config FILE" in r.stderr, r.stderr
+    r = run(bare, bare.build / "lotlined", "--verbose", "--check", "--config", bare.path("lotlined.yaml"))
+    assert r.returncode == 0, r.stderr
 
 
 # ---- maps
