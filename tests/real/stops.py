@@ -100,12 +100,13 @@ class Stops:
             os.kill(pid, signal.SIGSTOP)
         self.meanwhile(name, thread, began, seconds)
         time.sleep(max(0, began + seconds - time.monotonic()))
+        free = began + seconds if thread else time.monotonic()     # it stood until then at least
         if thread:
             wait_for("the thread to go on", lambda: page.ended > before, 30)
         else:
             os.kill(pid, signal.SIGCONT)
         ended = time.monotonic()
-        self.watch(name, thread, label, began, ended)
+        self.watch(name, thread, label, began, ended, free)
         self.after(name, label, began, ended)
 
     def stands(self, name, thread):
@@ -125,7 +126,7 @@ class Stops:
             if self.hands.view()["state"] == "ready":
                 self.differ("a weight is offered 1.2 s after the scale fell silent")
 
-    def watch(self, name, thread, label, began, ended):
+    def watch(self, name, thread, label, began, ended, free):
         """The beats: none while a critical loop stands."""
         for other in WATCHED:
             if other == name:
@@ -135,7 +136,7 @@ class Stops:
         first = thread is None or thread[0] == self.shed.parts[name].pid
         bus = self.stands(name, thread) == "bus"
         wait = 0.2 if first else BUS_SILENT_S if bus else None
-        wrong = [t - began for t in self.notify[name].beats if wait is not None and began + wait < t < ended - 0.05]
+        wrong = [t - began for t in self.notify[name].beats if wait is not None and began + wait < t < free]
         if wrong:
             self.differ(f"{label}: beats {wrong} s after it stood still")
 
