@@ -35,3 +35,8 @@ check-stops: packages-check ## programs, single threads, PLC, scale and broker s
 check-malloc: packages-check ## memory fails once at every place that asks for it, in every program; N=60 starts each, ROUNDS=100
 	@$(MAKE) --no-print-directory -s -j2 all mo real-shims
 	@$(REAL)/memory.py --n $(or $(N),60) --rounds $(or $(ROUNDS),100)
+
+.PHONY: check-upgrade
+check-upgrade: packages-check ## the version before, this one, that one, this one again, with deaths at every call; N=100 SEED=
+	@$(MAKE) --no-print-directory -s -j2 all mo real-shims
+	@$(REAL)/upgrade.py --n $(or $(N),100) --seed $(if $(filter command environment,$(firstword $(origin SEED))),$(SEED),0)
