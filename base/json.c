@@ -103,7 +103,10 @@ char *json_canonical(const json_t *j, size_t *ret_n)
 int json_parse(const char *text, size_t n, json_t **ret, struct err *e)
 {
     json_error_t why;
+    uint64_t unmade = json_failures();
     json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+    if (!j && json_failures() != unmade)
+        return err_set(e, ERR_NOMEM, "no memory for JSON of %zu bytes", n);
     if (!j)
         return err_set(e, ERR_PARSE, "JSON line %d column %d: %s", why.line, why.column, why.text);
     if (!is_plain(j, false, 0)) {

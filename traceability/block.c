@@ -143,8 +143,7 @@ static int append_block(struct store *s, uint32_t line, const struct block *b, s
         (json_int_t)b->items.count, "first_item", (json_int_t)b->items.first, "last_item",
         (json_int_t)b->items.last, "outcomes", (json_int_t)b->outcomes.count, "first_outcome",
         (json_int_t)b->outcomes.first, "last_outcome", (json_int_t)b->outcomes.last, "root", root);
-    rc = event_append(s, EVENT_ITEM_BLOCK, body, NULL, NULL, e);
-    json_decref(body);
+    rc = event_append_new(s, EVENT_ITEM_BLOCK, body, NULL, NULL, e);
     if (rc == 0 && kept && b->items.count)
         leaves_drop(&kept->items, b->items.last);
     if (rc == 0 && kept && b->outcomes.count)

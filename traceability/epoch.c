@@ -27,24 +27,17 @@ static int trouble(struct store *s, int rc, uint32_t line, struct err *e)
 
 /* ---- projections ---- */
 
-static int64_t generation_of(struct db *db)
-{
-    struct stmt *q = db_q(db, "SELECT CAST(value AS INTEGER) FROM meta WHERE key='generation'");
-    int64_t g = q_step(q) == 1 ? q_col(q, 0) : 0;
-    q_done(q);
-    return g;
-}
+#define GENERATION "coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key='generation'),0)"
 
 static int open_epoch(struct db *db, const struct event *ev, bool own)
 {
-    struct stmt *q =
-        db_q(db, "INSERT INTO line_epoch(line,epoch,nonce,boot_nonce,shown,own,generation,since)"
-                 " VALUES(?1,?2,?3,?3,?4,?5,?6,?7) ON CONFLICT(line,epoch) DO UPDATE SET"
-                 " boot_nonce=excluded.boot_nonce,shown=1,since=excluded.since");
-    int64_t generation = generation_of(db);
+    struct stmt *q = db_q(
+        db, "INSERT INTO line_epoch(line,epoch,nonce,boot_nonce,shown,own,generation,since)"
+            " VALUES(?1,?2,?3,?3,?4,?5," GENERATION ",?6) ON CONFLICT(line,epoch) DO UPDATE SET"
+            " boot_nonce=excluded.boot_nonce,shown=1,since=excluded.since");
     q_int(q_int(q, 1, json_int_or(ev->body, "line", 0)), 2, json_int_or(ev->body, "epoch", 0));
     q_int(q_int(q_int(q, 3, json_int_or(ev->body, "nonce", 0)), 4, !own), 5, own);
-    return q_run(q_int(q_int(q, 6, generation), 7, ev->seq));
+    return q_run(q_int(q, 6, ev->seq));
 }
 
 int apply_epoch_proposed(struct db *db, const struct event *ev)
@@ -84,10 +77,10 @@ static int find(struct store *s, uint32_t line, uint32_t epoch, struct known *re
 /* The highest own number since the store was made or restored; 0: none. */
 static int highest_own(struct store *s, uint32_t line, uint32_t *ret)
 {
-    int64_t generation = generation_of(s->db);
     struct stmt *q =
-        db_q(s->db, "SELECT max(epoch) FROM line_epoch WHERE line=? AND own=1 AND generation=?");
-    int rc = q_step(q_int(q_int(q, 1, line), 2, generation));
+        db_q(s->db,
+             "SELECT max(epoch) FROM line_epoch WHERE line=? AND own=1 AND generation=" GENERATION);
+    int rc = q_step(q_int(q, 1, line));
     *ret = rc == 1 ? (uint32_t)q_col(q, 0) : 0;
     q_done(q);
     return rc < 0 ? rc : 0;
@@ -138,8 +131,7 @@ static int append(struct store *s, enum event_kind kind, uint32_t line, uint32_t
 {
     json_t *body = json_pack("{s:I,s:I,s:I}", "line", (json_int_t)line, "epoch", (json_int_t)epoch,
                              "nonce", (json_int_t)nonce);
-    int rc = event_append(s, kind, body, NULL, NULL, e);
-    json_decref(body);
+    int rc = event_append_new(s, kind, body, NULL, NULL, e);
     return rc;
 }
 

@@ -228,8 +228,19 @@ int event_append(struct store *s, enum event_kind kind, const json_t *body, cons
     store_touch(s);
     rc = append_bytes(s, &ev, e);
     free(bytes);
+    if (rc && json_failures() != unmade) /* whatever it was taken for */
+        rc = err_set(e, ERR_NOMEM, "no memory for %s", rows[kind].name);
     if (rc == 0 && ret_seq)
         *ret_seq = ev.seq;
+    return rc;
+}
+
+int event_append_new(struct store *s, enum event_kind kind, json_t *body, const char *actor,
+                     int64_t *ret_seq, struct err *e)
+{
+    int rc = body ? event_append(s, kind, body, actor, ret_seq, e)
+                  : err_set(e, ERR_NOMEM, "no memory for %s", rows[kind].name);
+    json_decref(body);
     return rc;
 }
 

@@ -48,6 +48,9 @@ struct store;
  * "initials", at any depth), or a person's pid in a public event. */
 int event_append(struct store *s, enum event_kind kind, const json_t *body, const char *actor,
                  int64_t *ret_seq, struct err *e);
+/* The same of a body that was just made, which is taken over; NULL: there was no memory for it. */
+int event_append_new(struct store *s, enum event_kind kind, json_t *body, const char *actor,
+                     int64_t *ret_seq, struct err *e);
 int event_apply(struct db *db, const struct event *ev);
 
 /* Reading. The event's strings live until the callback returns, which gives 0 to go on, 1 to stop,

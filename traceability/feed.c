@@ -24,7 +24,6 @@ int feed_stop(struct store *s, uint32_t line, bool on, const char *actor, struct
     if (rc < 0 || stands == on)
         return rc;
     json_t *body = json_pack("{s:I,s:i}", "line", (json_int_t)line, "on", on ? 1 : 0);
-    rc = event_append(s, EVENT_LINE_FEED_STOP, body, actor, &seq, e);
-    json_decref(body);
+    rc = event_append_new(s, EVENT_LINE_FEED_STOP, body, actor, &seq, e);
     return rc;
 }

@@ -52,8 +52,7 @@ static int open_segment(struct store *s, struct item_place *p, uint32_t line, ui
         json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "segment", (json_int_t)id, "line", (json_int_t)line,
                   "epoch", (json_int_t)p->epoch, "run", (json_int_t)run, "rule", (json_int_t)rule,
                   "first_seq", (json_int_t)p->seq + 1);
-    rc = event_append(s, EVENT_SEGMENT_OPENED, body, NULL, NULL, e);
-    json_decref(body);
+    rc = event_append_new(s, EVENT_SEGMENT_OPENED, body, NULL, NULL, e);
     if (rc)
         return rc;
     p->segment = id;

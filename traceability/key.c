@@ -127,7 +127,7 @@ int command_key_rotate(struct command_context *c, const json_t *args, json_t **r
     if (rc)
         return rc;
     json_t *body = rotation(s, f.origin);
-    rc = event_append(s, EVENT_KEY_ROTATED, body, c->actor->id, NULL, e);
+    rc = event_append_new(s, EVENT_KEY_ROTATED, json_incref(body), c->actor->id, NULL, e);
     if (rc == 0)
         *ret = json_pack("{s:O}", "public_key", json_object_get(body, "public_key"));
     json_decref(body);

@@ -68,8 +68,7 @@ static int configure(struct store *s, const char *name, const json_t *details, c
         return 0;
     json_t *body =
         json_pack("{s:I,s:s,s:O}", "line", (json_int_t)no, "line_name", name, "details", details);
-    rc = event_append(s, EVENT_LINE_CONFIGURED, body, NULL, NULL, e);
-    json_decref(body);
+    rc = event_append_new(s, EVENT_LINE_CONFIGURED, body, NULL, NULL, e);
     return rc;
 }
 
@@ -82,7 +81,10 @@ int line_configure(struct store *s, const char *name, const json_t *details, uin
     if (!name_is_plain(name))
         return err_set(e, ERR_RANGE, "line \"%.40s\" must be 1 to %d of a-z, 0-9 and -", name,
                        NAME_MAX_BYTES);
+    uint64_t unmade = json_failures();
     char *text = json_is_object(details) ? json_canonical(details, NULL) : NULL;
+    if (!text && json_failures() != unmade)
+        return err_set(e, ERR_NOMEM, "line %s: no memory for its details", name);
     if (!text)
         return err_set(e, ERR_RANGE, "line %s: its details must be an object of integers and texts",
                        name);
@@ -96,15 +98,13 @@ int line_quarantine(struct store *s, uint32_t line, uint32_t epoch, uint32_t seq
 {
     json_t *body = json_pack("{s:I,s:I,s:I,s:s}", "line", (json_int_t)line, "epoch",
                              (json_int_t)epoch, "item_seq", (json_int_t)seq, "code", code);
-    int rc = event_append(s, EVENT_LINE_QUARANTINED, body, NULL, NULL, e);
-    json_decref(body);
+    int rc = event_append_new(s, EVENT_LINE_QUARANTINED, body, NULL, NULL, e);
     return rc;
 }
 
 int clock_stepped(struct store *s, int64_t step_ms, struct err *e)
 {
     json_t *body = json_pack("{s:I}", "step_ms", (json_int_t)step_ms);
-    int rc = event_append(s, EVENT_CLOCK_STEPPED, body, NULL, NULL, e);
-    json_decref(body);
+    int rc = event_append_new(s, EVENT_CLOCK_STEPPED, body, NULL, NULL, e);
     return rc;
 }

@@ -63,16 +63,10 @@ int step_reason(struct command_context *c, const json_t *args, const char *key, 
 int step_append(struct command_context *c, enum event_kind kind, json_t *body, int64_t *ret_seq,
                 struct err *e)
 {
-    int64_t seq = 0;
-    if (!body)
-        return err_set(e, ERR_NOMEM, "no memory for %s", event_kind_name(kind));
-    int rc =
-        step_sound(store_db(c->store), c->watch, 0, e); /* a body with a hole is not recorded */
+    int rc = step_sound(store_db(c->store), c->watch, 0, e);
     if (rc == 0)
-        rc = event_append(c->store, kind, body, c->actor->id, &seq, e);
-    json_decref(body);
-    if (rc == 0 && ret_seq)
-        *ret_seq = seq;
+        return event_append_new(c->store, kind, body, c->actor->id, ret_seq, e);
+    json_decref(body); /* one with a hole is not recorded */
     return rc;
 }
 

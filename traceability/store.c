@@ -120,7 +120,7 @@ static int create(struct store *s, struct err *e)
                              s->site, "program", "lotline " LOTLINE_VERSION);
     int rc = store_begin(s, e);
     if (rc == 0)
-        rc = event_append(s, EVENT_STORE_CREATED, body, NULL, NULL, e);
+        rc = event_append_new(s, EVENT_STORE_CREATED, json_incref(body), NULL, NULL, e);
     if (rc == 0)
         rc = store_commit(s, e);
     json_decref(body);

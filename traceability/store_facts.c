@@ -100,8 +100,7 @@ int store_restored(struct store *s, const char *actor, struct err *e)
     char id[33];
     store_new_id(id);
     json_t *body = json_pack("{s:s,s:s}", "store_id", id, "previous", s->store_id);
-    int rc = event_append(s, EVENT_STORE_RESTORED, body, actor, NULL, e);
-    json_decref(body);
+    int rc = event_append_new(s, EVENT_STORE_RESTORED, body, actor, NULL, e);
     return rc ? rc : stream_restart(s, actor, e);
 }
 

@@ -67,8 +67,7 @@ int command_buyer_register(struct command_context *c, const json_t *args, json_t
     if (known)
         return err_set(e, ERR_EXISTS, "buyer %s has a stream already", buyer);
     json_t *body = json_pack("{s:s}", "buyer", buyer);
-    rc = event_append(c->store, EVENT_BUYER_REGISTERED, body, c->actor->id, NULL, e);
-    json_decref(body);
+    rc = event_append_new(c->store, EVENT_BUYER_REGISTERED, body, c->actor->id, NULL, e);
     if (rc == 0)
         *ret = json_pack("{s:s}", "buyer", buyer);
     return rc;
@@ -94,8 +93,7 @@ static int restart_one(struct store *s, const char *buyer, const char *actor, st
                              (json_int_t)q_col(q, 0) + 1, "previous_epoch", (json_int_t)q_col(q, 0),
                              "previous_n", (json_int_t)q_col(q, 1), "previous_leaf", leaf);
     q_done(q);
-    rc = event_append(s, EVENT_STREAM_RESTARTED, body, actor, NULL, e);
-    json_decref(body);
+    rc = event_append_new(s, EVENT_STREAM_RESTARTED, body, actor, NULL, e);
     return rc;
 }
 
