@@ -39,6 +39,8 @@ static void refusals_name_the_way_out(void **state)
     farm_no(m, ERR_KEY, "did you mean \"name\"", "worker.add", "{s:s}", "nmae", "x");
     farm_no(m, ERR_RANGE, "words of a-z", "product.add", "{s:s,s:s,s:s,s:s}", "product", "Lu",
             "crop", "c", "name_zh", "z", "name_en", "e");
+    farm_no(m, ERR_RANGE, "words of a-z", "product.add", "{s:s,s:s,s:s,s:s}", "product", "lu",
+            "crop", "a crop", "name_zh", "z", "name_en", "e");
     farm_no(m, ERR_RANGE, "one shop", "product.add", "{s:s,s:s,s:s,s:s,s:s}", "product", "lu",
             "crop", "c", "name_zh", "z", "name_en", "e", "gtin", "2012345678903");
     m->role = ROLE_WORKER;

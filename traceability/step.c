@@ -1,6 +1,7 @@
 /* Shared moves of the steps (contract: step.h). Main thread. */
 #include "traceability/step.h"
 #include "traceability/people.h"
+#include <assert.h>
 #include <string.h>
 
 int step_optional(const json_t *args, const char *key, size_t max, const char **ret, struct err *e)
@@ -136,19 +137,18 @@ struct stmt *step_bind(struct stmt *s, const struct event *ev, const char *keys)
     for (int i = 1; *keys; i++) {
         char key[32];
         size_t n = strcspn(keys, "|");
-        if (n < sizeof key) {
-            memcpy(key, keys, n);
-            key[n] = 0;
-            const json_t *v = json_object_get(ev->body, key);
-            if (json_is_string(v))
-                q_text(s, i, json_string_value(v));
-            else if (json_is_integer(v))
-                q_int(s, i, json_integer_value(v));
-            else if (json_is_boolean(v))
-                q_int(s, i, json_is_true(v));
-            else
-                q_null(s, i);
-        }
+        assert(n < sizeof key);
+        memcpy(key, keys, n);
+        key[n] = 0;
+        const json_t *v = json_object_get(ev->body, key);
+        if (json_is_string(v))
+            q_text(s, i, json_string_value(v));
+        else if (json_is_integer(v))
+            q_int(s, i, json_integer_value(v));
+        else if (json_is_boolean(v))
+            q_int(s, i, json_is_true(v));
+        else
+            q_null(s, i);
         keys += n + (keys[n] == '|');
     }
     return s;
