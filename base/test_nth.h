@@ -117,11 +117,9 @@ json_t *json_loadb(const char *text, size_t n, size_t flags, json_error_t *ret_w
     enum nth_what armed = nth.armed;
     if (!real)
         nth_real("json_loadb", &real, sizeof real);
-    if (nth_fires(NTH_MEMORY)) {
-        *ret_why = (json_error_t){.text = "out of memory"};
-        ret_why->text[JSON_ERROR_TEXT_LENGTH - 1] = json_error_out_of_memory;
-        return NULL;
-    }
+    if (armed != NTH_MEMORY || nth.left == 1) /* then its first fails */
+        return real(text, n, flags, ret_why);
+    nth.left--;
     nth.armed = NTH_NOTHING;
     json_t *j = real(text, n, flags, ret_why);
     nth.armed = armed;

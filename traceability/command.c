@@ -134,7 +134,10 @@ static int remember(struct store *s, const struct command_row *row, const struct
     q_text(q_text(q_text(q, 1, request_id), 2, row->name), 3, a->id);
     q_text(q_text(q, 4, code ? err_name(code) : ""), 5, answer);
     struct step_watch before = step_watch(s->db);
-    int rc = q_run(q_int(q_int(q, 6, store_last_seq(s->db)), 7, wall_now().ms));
+    int64_t last = 0;
+    int rc = store_last_seq(s->db, &last, e);
+    if (rc == 0)
+        rc = q_run(q_int(q_int(q, 6, last), 7, wall_now().ms));
     store_touch(s);
     return step_sound(s->db, before, rc, e);
 }

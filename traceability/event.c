@@ -208,7 +208,10 @@ int event_append(struct store *s, enum event_kind kind, const json_t *body, cons
         rc = event_screen(s, body, rows[kind].is_public, e); /* invariant 3 */
     if (rc)
         return rc;
-    ev.seq = store_last_seq(s->db) + 1;
+    rc = store_last_seq(s->db, &ev.seq, e);
+    if (rc)
+        return rc;
+    ev.seq++;
     uint64_t unmade = json_failures();
     json_t *o = body ? json_copy((json_t *)(uintptr_t)body) : json_object();
     rc = o ? add_frame(o, kind, ev.seq, ev.at, actor, e)

@@ -140,8 +140,7 @@ static int meet(struct store *s, struct err *e)
     if (rc)
         return rc;
     memcpy(s->store_id, f.store_id, sizeof s->store_id);
-    s->head = store_last_seq(s->db);
-    return 0;
+    return store_last_seq(s->db, &s->head, e);
 }
 
 static bool site_is_plain(const char *site)
@@ -160,9 +159,11 @@ static int open_store(struct store *s, struct err *e)
         rc = open_files(s, e);
     if (rc)
         return rc;
-    bool is_new = store_last_seq(s->db) == 0;
-    rc = key_load(s, is_new, e); /* invariant 4 */
-    if (rc == 0 && is_new)
+    int64_t last = 0;
+    rc = store_last_seq(s->db, &last, e);
+    if (rc == 0)
+        rc = key_load(s, last == 0, e); /* invariant 4 */
+    if (rc == 0 && last == 0)
         rc = create(s, e);
     return rc ? rc : meet(s, e);
 }
@@ -273,10 +274,9 @@ int store_commit(struct store *s, struct err *e)
     if (rc)
         return rc;
     struct store_facts f = {0};
-    int64_t last = store_last_seq(s->db);
-    if (last < s->head) /* it could not be read */
-        rc = err_set(e, ERR_DB, "%s: %s", db_path(s->db), db_message(s->db));
-    if (last > s->head)
+    int64_t last = s->head;
+    rc = store_last_seq(s->db, &last, e);
+    if (rc == 0 && last > s->head)
         rc = sign_news(s, last, &f, e); /* invariant 2 */
     if (rc == 0 && (rc = held_flush(&s->held, s->db)))
         err_set(e, rc, "%s: %s", db_path(s->db), db_message(s->db));

@@ -18,12 +18,15 @@ void store_new_id(char ret[33])
     hex_text(id, sizeof id, ret, 33);
 }
 
-int64_t store_last_seq(struct db *db)
+int store_last_seq(struct db *db, int64_t *ret, struct err *e)
 {
     struct stmt *q = db_q(db, "SELECT max(seq) FROM event");
-    int64_t seq = q_step(q) == 1 ? q_col(q, 0) : 0;
+    int rc = q_one(q);
+    if (rc < 0)
+        return err_set(e, rc, "%s: %s", db_path(db), db_message(db));
+    *ret = q_col(q, 0);
     q_done(q);
-    return seq;
+    return 0;
 }
 
 static void take_fact(struct store_facts *f, const char *key, const char *value)
