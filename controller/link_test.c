@@ -318,6 +318,9 @@ static void test_bad_options(void **state)
     assert_int_equal(link_new(&(struct link_options){.host = "plc.local", .port = 502}, &l, &e),
                      ERR_RANGE);
     assert_non_null(strstr(e.text, "plc.local"));
+    assert_int_equal(link_new(&(struct link_options){.serial = "/dev/ttyUSB0"}, &l, &e),
+                     ERR_RANGE); /* no speed */
+    assert_non_null(strstr(e.text, "/dev/ttyUSB0: "));
     link_free(NULL);
 }
 

@@ -188,6 +188,23 @@ static void a_busy_plc_keeps_its_joint_requests(void **state)
     th_free(t);
 }
 
+/* The row says it too. */
+static void an_alarm_without_room_is_dropped_its_row_is_not(void **state)
+{
+    (void)state;
+    struct th *t = th_running(16);
+    t->room = 0;
+    assert_true(tp_post(&t->plc, 9)); /* a unit that nobody knows */
+    th_run_ms(t, 100, true);
+    assert_int_not_equal(tp_item(&t->plc, 1)->first_outlet, 0);
+    assert_int_equal(t->items, 0);
+    t->room = TH_NEWS;
+    th_run_ms(t, 100, true);
+    assert_int_equal(t->bad_unit, 1);
+    assert_int_equal(t->alarms, 0);
+    th_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +216,7 @@ int main(void)
         cmocka_unit_test(a_ring_too_small_is_said_behind_another_quarantine),
         cmocka_unit_test(slots_are_adopted_when_a_busy_plc_answers_at_last),
         cmocka_unit_test(slots_that_cannot_be_read_back_are_decided_anew_and_said),
+        cmocka_unit_test(an_alarm_without_room_is_dropped_its_row_is_not),
         cmocka_unit_test(a_busy_plc_keeps_its_joint_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

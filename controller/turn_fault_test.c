@@ -163,18 +163,41 @@ static void a_weighing_whose_commit_failed_can_be_accepted_again(void **state)
 static void a_wish_to_stop_feeding_that_was_not_committed_is_no_wish(void **state)
 {
     struct shed *s = *state;
-    struct err e;
-    shed_send(s->fd, "feed.stop", "f1", json_pack("{s:s}", "line", "s1"));
-    shed_pass(s);
-    int n = 0;
-    while (!s->d->failed) { /* the last statement of the turn, which is its commit */
-        assert_true(turn_failing_at(s, 4 + n++));
-        assert_true(shed_answer(s->fd, NULL, &e) < 0);
+    const bool *wished = &s->d->lines[0].feed_stop;
+    int failures = 0;
+    bool fired = true;
+    for (int n = 2; fired && n < MANY; n++) { /* from the first after both BEGINs to the commits */
+        struct err e;
+        shed_send(s->fd, "feed.stop", NULL, json_pack("{s:s}", "line", "s1"));
+        shed_pass(s);
+        fired = turn_failing_at(s, n);
+        bool done = shed_answer(s->fd, NULL, &e) == 0;
+        assert_int_equal(*wished, done);
+        failures += !done;
+        if (s->d->failed) {
+            turn_later(s);
+            assert_true(
+                feed_stop_ordered(s, false)); /* what the failure itself asked for is over */
+        }
+        assert_int_equal(*wished, done);
+        shed_do(s, "feed.release", NULL, json_pack("{s:s}", "line", "s1"), NULL);
+        feed_stop_ordered(s, false);
     }
-    assert_false(s->d->lines[0].feed_stop);
+    assert_in_range(failures, 5, MANY - 1);
+}
+
+static void a_wish_to_stop_feeding_outlasts_a_record_that_was_down(void **state)
+{
+    struct shed *s = *state;
+    shed_do(s, "feed.stop", NULL, json_pack("{s:s}", "line", "s1"), NULL);
+    assert_true(feed_stop_ordered(s, true));
+    shed_send(s->fd, "farmer.add", "f1", farmer(1));
+    shed_pass(s);
+    assert_true(turn_failing_at(s, 3));
+    feed_stop_ordered(s, true);
     turn_later(s);
-    assert_true(feed_stop_ordered(s, false)); /* what was asked for by the failure is over */
-    assert_false(s->d->lines[0].feed_stop);
+    assert_false(s->d->failed);
+    assert_true(feed_stop_ordered(s, true)); /* a person asked for it, and has not released it */
 }
 
 /* Reading fails like writing: with a reason, not with an empty list. */
@@ -247,6 +270,7 @@ int main(void)
         SHED_TEST(a_request_is_done_or_refused_whatever_statement_fails),
         SHED_TEST(a_weighing_whose_commit_failed_can_be_accepted_again),
         SHED_TEST(a_wish_to_stop_feeding_that_was_not_committed_is_no_wish),
+        SHED_TEST(a_wish_to_stop_feeding_outlasts_a_record_that_was_down),
         SHED_TEST(a_list_that_cannot_be_read_is_no_empty_list),
         SHED_TEST(a_record_that_is_down_is_said_and_tried_again),
     };

@@ -111,6 +111,42 @@ static void a_line_that_contradicts_the_record_stops_alone(void **state)
     json_decref(ret);
 }
 
+/* Whatever it is that cannot be: the line stands still, the record and the other news go on. */
+static void each_contradiction_breaks_its_line_and_nothing_else(void **state)
+{
+    enum { OTHER_WORDS, A_HOLE, NO_SUCH_EPOCH, NEVER_OPENED, OUTCOME_HOLE, HOWS };
+    (void)state;
+    for (int how = 0; how < HOWS; how++) {
+        struct shed *s;
+        shed_start((void **)&s);
+        uint32_t epoch = shed_epoch(s, 7);
+        shed_news(s, shed_item(s, epoch, 1));
+        shed_turn(s);
+        struct news n = shed_item(s, epoch, how == A_HOLE ? 5 : how == OTHER_WORDS ? 1 : 2);
+        if (how == OTHER_WORDS)
+            n.u.item.words[3] = 0xBEEF;
+        if (how == NO_SUCH_EPOCH)
+            n.u.item.epoch = epoch + 77;
+        if (how == NEVER_OPENED)
+            n = (struct news){.kind = NEWS_EPOCH_SHOWN,
+                              .u.epoch = {.epoch = epoch + 77, .nonce = 9}};
+        if (how == OUTCOME_HOLE)
+            n = outcome_of(epoch, 5);
+        shed_news(s, n);
+        shed_news(s, shed_item(s, epoch, 2)); /* what comes after it is not stored either */
+        shed_turn(s);
+        if (!s->d->lines[0].broken)
+            fail_msg("contradiction %d breaks nothing", how);
+        assert_false(s->d->failed);
+        assert_int_equal(s->d->lines[0].ack.seq, position(epoch, 1));
+        assert_int_equal(shed_number(s, "SELECT count(*) FROM item"), 1);
+        shed_news(s, shed_item(s, epoch, 3));
+        shed_turn(s);
+        assert_int_equal(shed_number(s, "SELECT count(*) FROM item"), 1);
+        shed_stop((void **)&s);
+    }
+}
+
 static struct news alarm_of(enum news_kind kind, const char *code, uint32_t have, uint32_t need)
 {
     return (struct news){.kind = kind,
@@ -214,6 +250,7 @@ int main(void)
         SHED_TEST(a_hole_with_bounds_is_acknowledged_and_one_without_is_not),
         SHED_TEST(an_epoch_of_an_older_record_is_opened_where_the_plc_stands),
         SHED_TEST(a_line_that_contradicts_the_record_stops_alone),
+        cmocka_unit_test(each_contradiction_breaks_its_line_and_nothing_else),
         SHED_TEST(a_quarantine_is_recorded_and_lasts_until_the_line_says_so),
         SHED_TEST(an_alarm_of_a_line_stands_in_the_status_and_not_in_the_record),
         SHED_TEST(a_step_of_the_clock_is_one_event),
