@@ -38,6 +38,8 @@ static void what_is_no_request_is_refused_and_the_connection_goes_on(void **stat
     refused(s, ERR_KEY, "needs \"command\"");
     send_bytes(s->fd, "{\"command\":7}", 13);
     refused(s, ERR_KEY, "needs \"command\"");
+    send_bytes(s->fd, "[1]", 3);
+    refused(s, ERR_KEY, "needs \"command\"");
     memset(large, ' ', sizeof(large));
     send_bytes(s->fd, large, sizeof(large));
     refused(s, ERR_TOOBIG, "");

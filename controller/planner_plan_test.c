@@ -74,6 +74,36 @@ static void an_open_run_whose_rules_were_changed_stops_the_start_with_the_way_ou
     assert_non_null(strstr(e.text, "rule set lu of crop codonopsis"));
 }
 
+#define LINE(map, crop, outlets)                                                                   \
+    "lines:\n - {name: s1, host: 127.0.0.1, port: 1, map: " map ", crop: " crop ",\n"              \
+    "    bad_outlet: 5, default_outlet: 5, outlets: {" outlets "}}\n"
+
+static void an_open_run_that_the_new_configuration_cannot_go_on_with_stops_the_start(void **state)
+{
+    static const struct {
+        const char *line, *words;
+    } rows[] = {
+        {LINE("mailbox-v1-weight", "codonopsis", "\"1\": [1], \"2\": [2], \"3\": [3], reject: [4]"),
+         "rule set lu needs head_diameter, which map mailbox-v1-weight does not give"},
+        {LINE("mailbox-v1-zucchini", "zucchini",
+              "I: [1], II: [2], out: [4], I-S: [1], I-M: [2], I-L: [3]"),
+         "was started with rule set lu of crop codonopsis"},
+    };
+    struct shed *s = *state;
+    shed_sorting(s);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct err e = {0};
+        char parts[2048];
+        shed_close(s);
+        snprintf(parts, sizeof(parts), "%s%s", rows[i].line, SHED_SCALE SHED_REST);
+        shed_config(s, parts);
+        assert_non_null(s->d = calloc(1, sizeof(*s->d)));
+        assert_int_equal(daemon_setup(s->d, s->c, &e), ERR_STATE);
+        if (!strstr(e.text, rows[i].words))
+            fail_msg("\"%s\" is not in: %s", rows[i].words, e.text);
+    }
+}
+
 static void a_plan_that_the_line_has_no_room_for_comes_when_it_has(void **state)
 {
     struct shed *s = *state;
@@ -179,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SHED_TEST(a_restart_goes_on_with_run_sums_and_fill),
         SHED_TEST(an_open_run_whose_rules_were_changed_stops_the_start_with_the_way_out),
+        SHED_TEST(an_open_run_that_the_new_configuration_cannot_go_on_with_stops_the_start),
         SHED_TEST(a_plan_that_the_line_has_no_room_for_comes_when_it_has),
         SHED_TEST(a_hold_governs_the_line_whatever_statement_fails),
         SHED_TEST(why_a_plan_cannot_be_made_is_always_said),
