@@ -10,6 +10,7 @@
   birth      before each call of the very first start, which makes the record, its key and people.db: an
              ordinary start in the same folder must then succeed
 
+Every acknowledgement is held against the store's file before the PLC gets it (witness.py).
 The last line is one JSON object; the exit code is 1 for any difference."""
 import argparse
 import functools
@@ -28,6 +29,7 @@ from kills import Kills, WINDOWS
 from rig import oracle, verify
 from rig.proc import wait_for
 from rig.shed import Shed
+from witness import Witness
 
 OTHERS = ("random", "starting", "call")
 CALLS_MAX = 400
@@ -42,6 +44,16 @@ def plan(n):
     return [WINDOWS[i // 2 % len(WINDOWS)] if i % 2 == 0 else OTHERS[i // 2 % len(OTHERS)] for i in range(n)]
 
 
+class Seen:
+    """Hooks of two: the witness looks, the other decides."""
+
+    def __init__(self, witness, other):
+        self.witness, self.other, self.after = witness, other, other.after
+
+    def before(self, exchange):
+        return self.witness.before(exchange) and self.other.before(exchange)
+
+
 class Deaths(Kills):
     ring = 1024         # holds the outcomes of 7 s: deaths that follow fast leave no time to take them
 
@@ -53,6 +65,11 @@ class Deaths(Kills):
         self.kinds = {}
         self.calls = {name: 0 for name in fault.KINDS.values()}
         self.swept = 0
+
+    def start(self):
+        super().start()
+        self.witness = Witness(self.shed.db)
+        self.proxy.hooks = Seen(self.witness, self.killer)
 
     def count(self, kind):
         self.kinds[kind] = self.kinds.get(kind, 0) + 1
@@ -130,8 +147,17 @@ class Deaths(Kills):
         sim.do("s1", "feed", items=1, rate=self.rate)
         sim.close()
 
+    def judge(self):
+        w = self.witness
+        for text in w.early:
+            self.differ(f"acknowledged before it was committed: {text}")
+        if w.acks < self.n or len(w.unread) * 10 > w.acks:
+            self.differ(f"{w.acks} acknowledgements seen, {len(w.unread)} without a sight of the store: {w.unread[:3]}")
+        return super().judge()
+
     def report(self, items):
         r = super().report(items)
+        r.update(acks=self.witness.acks, acks_early=len(self.witness.early), acks_unread=len(self.witness.unread))
         ms = sorted(self.restart_ms) or [0]
         r.update(name="deaths", **{k: self.kinds.get(k, 0) for k in OTHERS}, sweep=self.swept, calls=self.calls,
                  restart_ms_p99=round(ms[min(len(ms) - 1, len(ms) * 99 // 100)]), restarts=len(ms))
