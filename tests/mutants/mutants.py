@@ -103,6 +103,14 @@ MUTANTS = [
         "traceability/totals.c", '"GROUP BY seq) o JOIN item i', '"GROUP BY id) o JOIN item i'),
     one("lot-counts-voided", "a voided weighing stays in its lot", "traceability/intake_test", "traceability/weighing.c",
         "    return p ? p->undo(db, ev) : ERR_VERSION;", "    return p ? 0 : ERR_VERSION;"),
+    # ---- another version's record
+    one("refusal-folds-the-log", "a refused file is closed like any other", "base/db_open_test", "base/db_open.c",
+        "    db_keep_log(db, true);\n", ""),
+    one("kinds-asked-too-late", "a file is asked about when it has been changed", "base/db_open_test", "base/db_open.c",
+        "    return o->is_new || !o->check ? 0 : o->check(db, e);",
+        "    int rc = db_checkpoint(db, false);\n    return rc || o->is_new || !o->check ? rc : o->check(db, e);"),
+    one("reader-asks-once", "the pages ask for the version when they open the record only", "web/record_test",
+        "web/record.c", "        code = store_readable(r->db, &why);", "        code = 0;"),
     # ---- epochs and quarantine
     one("epoch-ignored", "a PLC that forgot everything is taken for the same", "sim", EPOCH,
         "    if (h->epoch == 0)\n        return EV_ZERO;", "    if (h->epoch == 0)\n        return m->epoch ? EV_SAME : EV_ZERO;"),
