@@ -73,8 +73,10 @@ static int add_piece(const char *piece, size_t n, void *data)
         size_t room = 2 * (t->n + n) + 256;
         char *p = realloc(t->p, room);
         t->lacks = t->lacks || !p;
-        if (!p)
+        if (!p) {
+            atomic_fetch_add(&failures, 1);
             return -1;
+        }
         t->p = p;
         t->room = room;
     }

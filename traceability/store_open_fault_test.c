@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/test_nth.h"
 #include "traceability/store_inner.h"
+#include "traceability/store_version.h"
 #include "traceability/test_store.h"
 #include "traceability/verify.h"
 
