@@ -165,6 +165,11 @@ static void the_language_follows_the_browser(void **state)
                {"*", LANG_ZH},
                {"zha", LANG_EN},
                {"en;q=", LANG_EN},
+               {"en;q=1,zh;q=0.9", LANG_EN},
+               {"zh;q=0x,en;q=0.1", LANG_EN},
+               {"zh;q=0.x,en;q=0.1", LANG_EN},
+               {"zh;q=0.99999,en;q=0.9", LANG_ZH},
+               {"en;q=2,zh;q=0.1", LANG_ZH},
                {",,;,zh", LANG_ZH}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)
         assert_int_equal(lang_from(row[i].header), row[i].lang);
