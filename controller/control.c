@@ -132,8 +132,8 @@ static int on_client(sd_event_source *s, int fd, uint32_t events, void *data)
         int rc = ipc_recv(fd, &doc, &e);
         if (rc == 0) {
             enqueue(c, doc);
-        } else if (rc == ERR_PARSE || rc == ERR_TOOBIG || rc == ERR_KEY) {
-            refuse(c, rc, e.text[0] ? e.text : err_text(rc));
+        } else if (rc == ERR_PARSE || rc == ERR_TOOBIG) {
+            refuse(c, rc, e.text);
         } else if (rc == ERR_AGAIN) {
             break;
         } else {

@@ -269,7 +269,7 @@ static int tcp_do(struct link *l, const struct want *w, struct reply *ret)
 
 static int64_t chars_ns(const struct link_options *o, size_t n)
 {
-    return (int64_t)n * 11 * 1000000000 / (o->baud ? o->baud : 9600);
+    return (int64_t)n * 11 * 1000000000 / o->baud; /* no link is made without a speed */
 }
 
 /* Four times t3.5, at least 20 ms. */
