@@ -8,7 +8,7 @@ from mailbox_layout import (HEADER_WORDS, HOST_WORDS, MASK32, RECORD_WORDS, SLOT
 
 ALL_WORDS = (1 << RECORD_WORDS) - 1
 CLEAR_PROPOSAL_MS = 1000
-# A host may have slots on the wire when the PLC comes back with an old image.
+# A host may have slots and acknowledgements on the wire when the PLC comes back with an old image.
 QUARANTINE_GRACE_MS = 1000
 
 
@@ -124,7 +124,7 @@ class Conduct:
         epoch, seq, out = (get32(plc.h, at) for at in (Host.ACK_EPOCH, Host.ACK_SEQ, Host.ACK_OUT))
         if epoch and self._quarantined(now):
             self.breach(3, "ACK_EPOCH not 0 in quarantine")
-        if not epoch or epoch != plc.epoch:
+        if not epoch or epoch != plc.epoch or self._on_the_wire(now):
             return
         if ahead(seq, plc.head) > 0:
             self.breach(4, "ACK_SEQ beyond HEAD_SEQ", seq=seq, head=plc.head)
@@ -133,6 +133,10 @@ class Conduct:
             self.judged[epoch] = max(seq, self.judged.get(epoch, 0))
         if ahead(out, plc.out_head) > 0:
             self.breach(4, "ACK_OUT beyond OUT_HEAD", out=out, out_head=plc.out_head)
+
+    def _on_the_wire(self, now):
+        """Written before the host can have seen the old image."""
+        return self.quarantine_from is not None and now < self.quarantine_from
 
     def _judge_reading(self, seqs):
         """[6] header, records, slots, EPOCH again, commit, and only then the acknowledgement."""
