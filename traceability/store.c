@@ -67,8 +67,7 @@ static int check_kinds(struct db *db, struct err *e)
     while ((rc = q_step(q)) == 1)
         if (event_kind_from(q_str(q, 0), &k)) {
             err_set(e, ERR_VERSION,
-                    "%s holds events \"%.40s\", which this program does not know: a newer program "
-                    "wrote them, install that one again",
+                    "%s holds events \"%.40s\" of a newer program: install that one again",
                     db_path(db), q_str(q, 0));
             q_done(q);
             return ERR_VERSION;
