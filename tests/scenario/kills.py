@@ -57,7 +57,7 @@ class Killer(Nothing):
         self.epoch = self.head = 0
         self.read = self.acked = (0, 0)     # newest (epoch, seq) that the host has read, has acknowledged
         self.before_ack = None
-        self.slots = []                     # times of slot writes
+        self.slots = []                     # time and connection of slot writes
         self.shot = None
 
     def arm(self, window, also=()):
@@ -101,7 +101,7 @@ class Killer(Nothing):
 
     def before(self, x):
         if x.kind == "slots":
-            self.slots.append(time.monotonic())
+            self.slots.append((time.monotonic(), x.connection))
         if self.window is None:
             return True
         if not self.gated:
@@ -251,7 +251,7 @@ class Kills:
         self.restart(sink)
 
     def restart(self, sink):
-        began = time.monotonic()
+        began, former = time.monotonic(), self.proxy.connections
         self.shed.start_daemon(wait=False)
         if not sink.running():
             self.mqtt.cut()
@@ -259,7 +259,7 @@ class Kills:
         else:
             self.mqtt.hold_back(None)
         first = wait_for("the first decision after a restart",
-                         lambda: next((t for t in self.killer.slots if t > began), None), 10, 0.002)
+                         lambda: next((t for t, at in self.killer.slots if at > former), None), 10, 0.002)
         self.restart_ms.append((first - began) * 1000)
 
     def evidence(self):
