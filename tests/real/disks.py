@@ -100,10 +100,10 @@ class Disks:
     def failed(self):
         return self.shed.status()["record"]["failed"]
 
-    def first_failure(self, seconds=30):
+    def first_failure(self, well, seconds=30):
         """When the record failed: not before the last status that said it was well. A log that has just been
         folded in leaves a full disk room for commits of some seconds."""
-        end, well = time.monotonic() + seconds, time.monotonic_ns()
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             asked = time.monotonic_ns()
             if self.failed():
@@ -321,8 +321,9 @@ def run_mounted(folder, kind, rounds, seed=1, build=None):
             d.tried[kind.name] = i + 1
 
             def begin():
+                well = time.monotonic_ns()
                 disk.spoil()
-                return d.first_failure()
+                return d.first_failure(well)
             d.trouble(i, f"{i} {kind.name}", begin, disk.heal, True, False)
         return d, d.finish()
     finally:

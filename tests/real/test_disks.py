@@ -33,15 +33,16 @@ def test_the_witness_sees_an_early_acknowledgement(tmp_path):
     db = sqlite3.connect(tmp_path / "store.db")
     db.executescript("CREATE TABLE segment(id, epoch); CREATE TABLE item(id); CREATE TABLE outcome(id);"
                      "INSERT INTO segment VALUES(1, 7), (2, 7), (3, 8); INSERT INTO outcome VALUES(1 << 32 | 3);"
-                     "INSERT INTO item VALUES(1 << 32 | 4), (2 << 32 | 5), (3 << 32 | 9)")
+                     "INSERT INTO item VALUES(1 << 32 | 4), (2 << 32 | 5), (3 << 32 | 9);"
+                     "CREATE TABLE gap(kind, epoch, last); INSERT INTO gap VALUES('outcomes', 9, 8), ('items', 9, 5)")
     db.commit()
     w = Witness(tmp_path / "store.db")
-    for at in ((0, 9, 9), (7, 5, 3), (7, 5, 3), (8, 9, 0)):
+    for at in ((0, 9, 9), (7, 5, 3), (7, 5, 3), (8, 9, 0), (9, 5, 8)):
         assert w.before(Acks(*at))
-    assert (w.acks, w.early, w.unread) == (2, [], [])
-    for at in ((7, 6, 3), (7, 5, 4), (8, 9, 1)):
+    assert (w.acks, w.early, w.unread) == (3, [], [])
+    for at in ((7, 6, 3), (7, 5, 4), (9, 6, 8)):
         w.before(Acks(*at))
-    assert (w.acks, len(w.early)) == (5, 3)
+    assert (w.acks, len(w.early)) == (6, 3)
     db.execute("INSERT INTO item VALUES(2 << 32 | 6)")   # written, not committed
     w.before(Acks(7, 6, 3))
     assert len(w.early) == 4

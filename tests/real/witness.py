@@ -6,15 +6,15 @@ import sqlite3
 
 from modbus_proxy import ModbusProxy, Nothing
 
-NEWEST = "SELECT max((SELECT max(id) FROM {} WHERE id BETWEEN s.id << 32 AND s.id << 32 | 4294967295) & 4294967295)" \
-         " FROM segment s WHERE s.epoch = ?"
+NEWEST = "SELECT max((SELECT max(id) FROM {0} WHERE id BETWEEN s.id << 32 AND s.id << 32 | 4294967295) & 4294967295)" \
+         " FROM segment s WHERE s.epoch = ?1 UNION ALL SELECT max(last) FROM gap WHERE epoch = ?1 AND kind = '{0}s'"
 
 
 def newest(db_path, epoch):
-    """(seq, out) of the newest item and outcome of an epoch that others can read."""
+    """(seq, out) of the newest item and outcome of an epoch that others can read, or that are known to be gone."""
     db = sqlite3.connect(f"file:{db_path}?mode=ro", uri=True, timeout=2)
     try:
-        return tuple(db.execute(NEWEST.format(t), (epoch,)).fetchone()[0] or 0 for t in ("item", "outcome"))
+        return tuple(max(n or 0 for n, in db.execute(NEWEST.format(t), (epoch,))) for t in ("item", "outcome"))
     finally:
         db.close()
 
