@@ -43,9 +43,9 @@ OLD, NEW = versions.NUMBER - 1, versions.NUMBER
 RENEWED = (f"version {NEW}", f"knows {OLD}", "install that one again")
 READS_NEWER = (f"version {NEW}", f"reads {OLD}", "install that one again")
 READS_OLDER = (f"version {OLD}", f"reads {NEW}", "renews it when it starts")
-UNKNOWN = (versions.NEXT_KIND, "does not know", "install that one again")
+UNKNOWN = (versions.NEXT_KIND, "of a newer program", "install that one again")
 RING, FEED, LIVES = 1024, 60, (4, 8)   # lives: deaths of this version in one round's shed; few when N is small
-PER_ROUND = 100
+PER_ROUND, SLOW = 100, 5               # SLOW: items a second while nobody takes them; the rings must hold them
 ENDS = ("kill", "call", "stop")        # how lotlined ends before the other version comes, round by round
 FULL_EVERY, DEEP_EVERY = 9, 8           # of the sweep: a full disk instead of a death; the whole record verified
 TRUTH = ("SELECT seq, fmt, kind, at_ms, body, leaf FROM event ORDER BY seq", "SELECT * FROM item ORDER BY id",
@@ -151,17 +151,20 @@ class Upgrade:
         before = truth_of(self.shed.db)
         if version_of(self.shed.db) != OLD:
             self.differ(f"the old version made projections of version {version_of(self.shed.db)}")
-        self.belt.do("pause")               # the rings must hold what comes meanwhile
+        self.belt.do("pause")
         Sweep(self, before).run(sweep)
-        self.belt.feed(100000000, FEED)
+        self.belt.feed(1, SLOW)
         self.upgrade(before)
+        self.belt.feed(1, FEED)
         self.readers_of_the_new_store()
         self.events()
         self.belt.posted(self.belt.stat()["posted"] + 20)
         self.end(ENDS[self.number % len(ENDS)])
+        self.belt.feed(1, SLOW)
         self.stop_readers()
         self.downgrade()
         self.lotlined(self.new)
+        self.belt.feed(1, FEED)
         self.start_readers()
         self.events()
         self.finish(before)
