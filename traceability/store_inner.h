@@ -31,7 +31,7 @@ struct store {
 
 /* 0 inside a healthy transaction; else ERR_STATE or ERR_IO. */
 int store_writable(const struct store *s, struct err *e);
-void store_touch(struct store *s);     /* something was written */
+void store_touch(struct store *s); /* something was written */
 /* The newest event that stands, committed or not; 0: none. An empty record is never guessed. */
 int store_last_seq(struct db *db, int64_t *ret, struct err *e);
 void store_new_id(char ret[33]);
