@@ -76,6 +76,10 @@ def verify_blocks(db, event, faults):
     seen_items = seen_outcomes = 0
     for seq, body in event("item.block"):
         b = json.loads(body)
+        lacking = {"first_item", "last_item", "items", "first_outcome", "last_outcome", "outcomes", "root"} - set(b)
+        if lacking:
+            faults.append(f"block {seq}: lacks {sorted(lacking)}")
+            continue
         rows = db.execute(f"SELECT {','.join(ITEM)} FROM item WHERE id BETWEEN ? AND ? ORDER BY id",
                           (b["first_item"], b["last_item"])).fetchall() if b["items"] else []
         outs = db.execute(f"SELECT {','.join(OUTCOME)} FROM outcome WHERE id BETWEEN ? AND ? ORDER BY id",
