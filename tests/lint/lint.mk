@@ -35,3 +35,14 @@ cover-run:
 	  SMALL_CHECKS="$(filter-out mutants-small,$(SMALL_CHECKS))" > $(B)/small.log 2>&1 || { tail -40 $(B)/small.log; exit 1; })
 	@$(if $(cover_all),$(MAKE) --no-print-directory -s test-py > $(B)/pytest.log 2>&1 || tail -12 $(B)/pytest.log)
 	@$(PY) tests/lint/cover.py --build $(B) --with $(WITH)
+
+# ---- the same tests under sanitizers: what they find counts, time does not.
+.PHONY: check-asan check-tsan check-valgrind
+check-asan check-tsan: check-%: packages-check ## tests, simulation, scenarios with ASan and UBSan (or TSan); SEEDS=60
+	@$(MAKE) --no-print-directory -s V=$* B=$(B)/$* -j2 all mo tests
+	@$(PY) tests/lint/sanitize.py --variant $* --build $(B)/$* --seeds $(if $(filter file,$(origin SEEDS)),60,$(SEEDS))
+
+check-valgrind: packages-check ## every unit test under valgrind
+	@tests/tools/install-packages valgrind
+	@$(MAKE) --no-print-directory -s -j2 tests
+	@$(PY) tests/lint/sanitize.py --variant valgrind --build $(B)
