@@ -17,8 +17,10 @@ import tempfile
 import time
 
 SCENARIOS = ["tests/scenario", "tests/peers"]
-# What they judge is time itself, or what a slower program cannot keep up with.
+# What these judge is time itself: a program that is ten times slower fails them as it should.
 LEFT_OUT = "not kills and not volatile and not retentive and not overwrite"
+# valgrind 3.19 does not know two requests to terminals (TIOCEXCL, TIOCGPTPEER).
+KNOWN = re.compile(r"(==\d+== (Warning: noted but unhandled ioctl 0x54|   This could cause|   See README_MISSING).*\n)*")
 
 
 def environment(variant, reports):
@@ -36,15 +38,16 @@ def unit_tests(build, variant):
     """The folders' test programs. TSan and valgrind have a malloc of their own, so tests that put one of theirs
     in its place cannot work there; those have one thread and run under ASan."""
     for p in sorted(pathlib.Path(build).glob("*/*_test")):
-        source = pathlib.Path(p.parent.name, p.name + ".c")
-        if os.access(p, os.X_OK) and source.exists() and not (
-                variant != "asan" and re.search(r'#include "\w+/test_(fault|nth|calls)\.h"', source.read_text())):
+        own_malloc = variant != "asan" and re.search(
+            r" T (malloc|calloc|realloc)$", subprocess.run(["nm", p], stdout=subprocess.PIPE, text=True,
+                                                           check=False).stdout, re.M)
+        if os.access(p, os.X_OK) and pathlib.Path(p.parent.name, p.name + ".c").exists() and not own_malloc:
             yield f"{p.parent.name}/{p.name}", [str(p)], {}
 
 
 def valgrind(build, reports):
     """Each unit test; processes that it starts are followed."""
-    return [(name, ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite",
+    return [(name, ["valgrind", "-q", "--vgdb=no", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite",
                     "--show-leak-kinds=definite", "--trace-children=yes", "--trace-children-skip=/bin/*,/usr/bin/*",
                     f"--log-file={reports}/found.{name.replace('/', '-')}.%p", *argv], more)
             for name, argv, more in unit_tests(build, "valgrind")]
@@ -85,7 +88,7 @@ def main():
         if rc:
             failed.append(name)
             sys.stdout.write(f"{name}: exit {rc}\n" + "".join(open(out, errors="replace").readlines()[-12:]))
-    found = [p for p in reports.glob("found*") if p.stat().st_size]
+    found = [p for p in reports.glob("found*") if not KNOWN.fullmatch(p.read_text(errors="replace"))]
     for p in found[:5]:
         print("".join(open(p, errors="replace").readlines()[:30]))
     print(json.dumps({"target": f"check-{a.variant}", "steps": len(ran), "failed": failed, "reports": len(found),
