@@ -37,6 +37,23 @@ static void at_most(_Atomic int64_t *worst, int64_t v)
         ;
 }
 
+/* A link that outlasts its deadlines does so with every fault of a kind, which are hundreds; the
+ * three worst calls of a run may be a busy machine's. */
+static void keep_own(bool rtu, int64_t v)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static int64_t worst[2][4]; /* in falling order */
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < 4; i++)
+        if (v > worst[rtu][i]) {
+            int64_t down = worst[rtu][i];
+            worst[rtu][i] = v;
+            v = down;
+        }
+    over_own_ns[rtu] = worst[rtu][3];
+    pthread_mutex_unlock(&lock);
+}
+
 int64_t histogram_at(const _Atomic uint64_t *h, unsigned per_mille)
 {
     uint64_t all = 0, n = 0;
@@ -158,7 +175,7 @@ static void judge_time(const struct lane *l, const struct want *w, const struct 
         count(over_at, over / 1000 / OVER_STEP_US);
     over = over > over_before ? over : over_before;
     at_most(&over_worst_ns, over);
-    at_most(&over_own_ns[rtu], over - queued);
+    keep_own(rtu, over - queued);
 }
 
 /* ---- libmodbus alone, as its manual pages show it ---- */

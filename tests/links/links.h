@@ -137,7 +137,8 @@ extern int recoveries, outage_most_ms;
 extern _Atomic uint64_t over_at[HISTOGRAM], recovery_at[HISTOGRAM];
 int64_t histogram_at(const _Atomic uint64_t *h, unsigned per_mille); /* in steps */
 extern _Atomic int64_t over_worst_ns;                                /* beyond the deadline */
-extern _Atomic int64_t over_own_ns[2]; /* without the time the thread waited for a processor; RTU */
+/* Of the fourth-worst call, without the time its thread waited for a processor; TCP, RTU. */
+extern _Atomic int64_t over_own_ns[2];
 extern _Atomic int64_t recovery_worst_ns; /* beyond the lane's timeout */
 /* mailbox.c */
 void mailbox_lane_new(struct lane *l);
