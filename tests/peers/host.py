@@ -262,6 +262,10 @@ class Line:
             else:
                 break
 
+    def has_read_all(self):
+        """Every item that the newest header showed: outcomes may have come before their items."""
+        return all(self.record.segment(epoch).next_seq > head for epoch, head in self.head_seen.items())
+
     def goodbye(self):
         if self.box.lay:
             self.box.own[Host.SESSION] = 0
@@ -280,7 +284,7 @@ def run(args):
             line.box.master.close()
             reconnect(line, args, until)
             continue
-        if args.until and len(line.record.outcomes) >= args.until:
+        if args.until and len(line.record.outcomes) >= args.until and line.has_read_all():
             line.cycle(time.monotonic())
             break
         time.sleep(CYCLE_S)
