@@ -145,6 +145,8 @@ static void a_label_needs_the_cooperatives_name(void **state)
     farm_demo(m, &d);
     fix_begin(&m->f);
     OK(db_exec(store_db(m->f.s), "DELETE FROM coop", e));
+    farm_ok(m, "scale.check", "{s:s,s:[{s:i,s:i}]}", "scale", "floor", "weights", "applied_mg",
+            20000000, "shown_mg", 20000000); /* its day began with the clock of the cooperative */
     farm_weigh_no(m, ERR_STATE, "coop.set", "box", 500000, "{s:s}", "lot", d.hand1);
     OK(lot_public(store_db(m->f.s), d.box, &o, e));
     assert_int_equal(json_object_size(json_object_get(o, "coop")), 0);
