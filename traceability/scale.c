@@ -47,7 +47,10 @@ int scale_facts(struct db *db, const char *scale, struct wall at, struct scale_f
     read_row(s, &f);
     q_done(s);
     f.trade_static = strcmp(f.role, "static") == 0 && f.certificate[0] && f.valid_until_ms > at.ms;
+    uint64_t failed = db_failures(db);
     wall_yymmdd(at, ident_offset_min(db), day, sizeof day);
+    if (db_failures(db) != failed) /* the day of another clock has other check-weights */
+        return err_set(e, ERR_IO, "the clock of the cooperative cannot be read");
     s = db_q(
         db,
         "SELECT ok FROM scale_check WHERE scale = ?1 AND day = ?2 ORDER BY event_seq DESC LIMIT 1");
