@@ -13,7 +13,6 @@ import json
 import pathlib
 import random
 import re
-import shutil
 import sqlite3
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import time
 import fault
 from consumer import PahoBuyer
 from notify import Notify
+from report import end
 from rig import verify
 from rig.hands import Hands
 from rig.proc import wait_for
@@ -244,12 +244,7 @@ def main():
     a = p.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="lotline-clocks-"))
     report, differences = run_clocks(folder / "shed", a.n, a.seed)
-    for text in differences[:20]:
-        print("  ! " + text, file=sys.stderr)
-    if not differences:
-        shutil.rmtree(folder)
-    print(json.dumps(report, sort_keys=True))
-    return 1 if differences else 0
+    return end(folder, report, differences)
 
 
 if __name__ == "__main__":

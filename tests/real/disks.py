@@ -15,11 +15,9 @@ that is full may take one more commit after a checkpoint; that one may be acknow
 acknowledgement stood in the store's file before, witness.py sees."""
 import argparse
 import errno
-import json
 import os
 import pathlib
 import random
-import shutil
 import sqlite3
 import statistics
 import subprocess
@@ -30,6 +28,7 @@ import time
 import fault
 from fault import NAME, OPEN, PWRITE, SYNC, TRUNCATE
 from consumer import PahoBuyer
+from report import end
 from rig import verify
 from rig.control import Refused
 from rig.hands import Hands, graded
@@ -362,13 +361,8 @@ def main():
         else:
             print(f"{kind.name}: passed over, no mounting here", file=sys.stderr)
     report = total("disks", runs, began)
-    for d, _ in runs:
-        for text in d.differences[:20]:
-            print("  ! " + text, file=sys.stderr)
-    if not report["differences"]:
-        shutil.rmtree(folder)
-    print(json.dumps(report, sort_keys=True))
-    return 1 if report["differences"] else 0
+    differences = [text for d, _ in runs for text in d.differences[:20]]
+    return end(folder, report, differences, len(differences))
 
 
 if __name__ == "__main__":

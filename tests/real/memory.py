@@ -11,7 +11,6 @@ publisher again, and the buyer misses nothing. Must hold: else no end by a signa
 or an error; the record holds what the PLC says, the buyer has every event once and in order."""
 import argparse
 import http.client
-import json
 import os
 import pathlib
 import shutil
@@ -25,6 +24,7 @@ import urllib.request
 
 import fault
 from consumer import PahoBuyer
+from report import end
 from rig import verify
 from rig.control import Refused
 from rig.hands import Hands, graded
@@ -293,12 +293,7 @@ def main():
     a = p.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="lotline-memory-"))
     report, differences = run_memory(folder / "shed", a.n, a.rounds)
-    for text in differences[:60]:
-        print("  ! " + text, file=sys.stderr)
-    if not differences:
-        shutil.rmtree(folder)
-    print(json.dumps(report, sort_keys=True))
-    return 1 if differences else 0
+    return end(folder, report, differences, 60)
 
 
 if __name__ == "__main__":

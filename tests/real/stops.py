@@ -10,11 +10,9 @@ within 1 s; no beat for the watchdog while main stands, or longer than 4 s while
 second in all other times: a dead PLC, scale or broker is a state, not a hang. A weight that stands still is
 not offered. Afterwards nothing is lost, doubled or altered, and every event is with the buyer."""
 import argparse
-import json
 import os
 import pathlib
 import random
-import shutil
 import signal
 import sqlite3
 import sys
@@ -24,6 +22,7 @@ import time
 import fault
 from consumer import PahoBuyer
 from notify import Notify
+from report import end
 from rig import verify
 from rig.hands import Hands, graded
 from rig.proc import wait_for
@@ -246,12 +245,7 @@ def main():
     a = p.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="lotline-stops-"))
     report, differences = run_stops(folder / "shed", a.n, a.seed)
-    for text in differences[:20]:
-        print("  ! " + text, file=sys.stderr)
-    if not differences:
-        shutil.rmtree(folder)
-    print(json.dumps(report, sort_keys=True))
-    return 1 if differences else 0
+    return end(folder, report, differences)
 
 
 if __name__ == "__main__":

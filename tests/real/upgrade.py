@@ -30,6 +30,7 @@ import time
 import fault
 import versions
 from consumer import PahoBuyer
+from report import end
 from rig import verify
 from rig.control import Control
 from rig.hands import COOP, PRODUCT, Hands, graded
@@ -488,12 +489,7 @@ def main():
     print(f"SEED={seed}", file=sys.stderr)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="lotline-upgrade-"))
     report, differences = run_upgrade(folder, a.n, seed)
-    for text in differences[:20]:
-        print("  ! " + text, file=sys.stderr)
-    if not differences:
-        shutil.rmtree(folder)
-    print(json.dumps(report, sort_keys=True))
-    return 1 if differences else 0
+    return end(folder, report, differences)
 
 
 if __name__ == "__main__":
