@@ -72,8 +72,8 @@ static int add_piece(const char *piece, size_t n, void *data)
     if (t->room - t->n < n + 1) { /* with the NUL */
         size_t room = 2 * (t->n + n) + 256;
         char *p = realloc(t->p, room);
-        t->lacks = t->lacks || !p;
         if (!p) {
+            t->lacks = true;
             atomic_fetch_add(&failures, 1);
             return -1;
         }

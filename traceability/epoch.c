@@ -131,8 +131,7 @@ static int append(struct store *s, enum event_kind kind, uint32_t line, uint32_t
 {
     json_t *body = json_pack("{s:I,s:I,s:I}", "line", (json_int_t)line, "epoch", (json_int_t)epoch,
                              "nonce", (json_int_t)nonce);
-    int rc = event_append_new(s, kind, body, NULL, NULL, e);
-    return rc;
+    return event_append_new(s, kind, body, NULL, NULL, e);
 }
 
 static int need_line(struct store *s, uint32_t line, struct err *e)

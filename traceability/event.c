@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "traceability/people.h"
+#include "traceability/step.h"
 #include "traceability/store_inner.h"
 #include "traceability/stream.h"
 #include "traceability/tlog.h"
@@ -74,13 +75,11 @@ int apply_nothing(struct db *db, const struct event *ev)
 /* What an apply function could not read it must not take for nothing: the row would stand wrong. */
 int event_apply(struct db *db, const struct event *ev)
 {
-    uint64_t failed = db_failures(db), unmade = json_failures();
+    struct step_watch since = step_watch(db);
     int rc = rows[ev->kind].apply(db, ev);
     if (rc >= 0 && rows[ev->kind].is_public)
         rc = stream_assign(db, ev);
-    if (rc >= 0 && db_failures(db) != failed)
-        rc = ERR_DB;
-    return rc >= 0 && json_failures() != unmade ? ERR_NOMEM : rc;
+    return rc < 0 ? rc : step_sound(db, since, rc, NULL);
 }
 
 /* ---- what may stand in a body ---- */

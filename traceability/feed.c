@@ -19,11 +19,9 @@ int feed_stop_wanted(struct db *db, uint32_t line, bool *ret, struct err *e)
 int feed_stop(struct store *s, uint32_t line, bool on, const char *actor, struct err *e)
 {
     bool stands = false;
-    int64_t seq;
     int rc = feed_stop_wanted(store_db(s), line, &stands, e);
     if (rc < 0 || stands == on)
         return rc;
     json_t *body = json_pack("{s:I,s:i}", "line", (json_int_t)line, "on", on ? 1 : 0);
-    rc = event_append_new(s, EVENT_LINE_FEED_STOP, body, actor, &seq, e);
-    return rc;
+    return event_append_new(s, EVENT_LINE_FEED_STOP, body, actor, NULL, e);
 }

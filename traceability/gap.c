@@ -53,9 +53,8 @@ static int append(struct store *s, const struct gap *g, struct err *e)
     json_t *body = json_pack("{s:I,s:I,s:I,s:I,s:I,s:s}", "line", (json_int_t)g->line, "epoch",
                              (json_int_t)g->epoch, "first", (json_int_t)g->from, "last",
                              (json_int_t)g->to, "count", (json_int_t)g->count, "cause", g->cause);
-    int rc = event_append_new(s, g->kind == GAP_ITEMS ? EVENT_ITEM_GAP : EVENT_OUTCOME_GAP, body,
-                              NULL, NULL, e);
-    return rc;
+    return event_append_new(s, g->kind == GAP_ITEMS ? EVENT_ITEM_GAP : EVENT_OUTCOME_GAP, body,
+                            NULL, NULL, e);
 }
 
 int gap_append(struct store *s, const struct gap *g, struct err *e)

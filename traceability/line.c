@@ -68,8 +68,7 @@ static int configure(struct store *s, const char *name, const json_t *details, c
         return 0;
     json_t *body =
         json_pack("{s:I,s:s,s:O}", "line", (json_int_t)no, "line_name", name, "details", details);
-    rc = event_append_new(s, EVENT_LINE_CONFIGURED, body, NULL, NULL, e);
-    return rc;
+    return event_append_new(s, EVENT_LINE_CONFIGURED, body, NULL, NULL, e);
 }
 
 int line_configure(struct store *s, const char *name, const json_t *details, uint32_t *ret_no,
@@ -98,13 +97,11 @@ int line_quarantine(struct store *s, uint32_t line, uint32_t epoch, uint32_t seq
 {
     json_t *body = json_pack("{s:I,s:I,s:I,s:s}", "line", (json_int_t)line, "epoch",
                              (json_int_t)epoch, "item_seq", (json_int_t)seq, "code", code);
-    int rc = event_append_new(s, EVENT_LINE_QUARANTINED, body, NULL, NULL, e);
-    return rc;
+    return event_append_new(s, EVENT_LINE_QUARANTINED, body, NULL, NULL, e);
 }
 
 int clock_stepped(struct store *s, int64_t step_ms, struct err *e)
 {
     json_t *body = json_pack("{s:I}", "step_ms", (json_int_t)step_ms);
-    int rc = event_append_new(s, EVENT_CLOCK_STEPPED, body, NULL, NULL, e);
-    return rc;
+    return event_append_new(s, EVENT_CLOCK_STEPPED, body, NULL, NULL, e);
 }

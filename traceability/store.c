@@ -115,15 +115,13 @@ static int create(struct store *s, struct err *e)
     char id[33], key[64];
     store_new_id(id);
     base64_text(s->public_key, sizeof s->public_key, key, sizeof key);
+    int rc = store_begin(s, e);
+    if (rc)
+        return rc;
     json_t *body = json_pack("{s:s,s:s,s:s,s:s}", "store_id", id, "public_key", key, "site",
                              s->site, "program", "lotline " LOTLINE_VERSION);
-    int rc = store_begin(s, e);
-    if (rc == 0)
-        rc = event_append_new(s, EVENT_STORE_CREATED, json_incref(body), NULL, NULL, e);
-    if (rc == 0)
-        rc = store_commit(s, e);
-    json_decref(body);
-    return rc;
+    rc = event_append_new(s, EVENT_STORE_CREATED, body, NULL, NULL, e);
+    return rc ? rc : store_commit(s, e);
 }
 
 static int meet(struct store *s, struct err *e)

@@ -93,8 +93,7 @@ static int restart_one(struct store *s, const char *buyer, const char *actor, st
                              (json_int_t)q_col(q, 0) + 1, "previous_epoch", (json_int_t)q_col(q, 0),
                              "previous_n", (json_int_t)q_col(q, 1), "previous_leaf", leaf);
     q_done(q);
-    rc = event_append_new(s, EVENT_STREAM_RESTARTED, body, actor, NULL, e);
-    return rc;
+    return event_append_new(s, EVENT_STREAM_RESTARTED, body, actor, NULL, e);
 }
 
 int stream_restart(struct store *s, const char *actor, struct err *e)
