@@ -26,14 +26,18 @@ static void read_text(struct stmt *s, char *ret, size_t size, const char *otherw
     q_done(s);
 }
 
-static void setup(struct epcis *x)
+static int setup(struct epcis *x)
 {
-    int min = ident_offset_min(x->db), away = min < 0 ? -min : min;
+    int min, rc = ident_offset_min(x->db, &min, x->e);
+    if (rc < 0)
+        return rc;
+    int away = min < 0 ? -min : min;
     read_text(db_q(x->db, "SELECT value FROM meta WHERE key = 'site'"), x->site, sizeof x->site,
               "site");
     read_text(db_q(x->db, "SELECT uscc FROM coop"), x->coop, sizeof x->coop, "coop");
     snprintf(x->zone, sizeof x->zone, "%c%02d:%02d", min < 0 ? '-' : '+', away / 60 % 24,
              away % 60);
+    return 0;
 }
 
 /* Invariant 1. Event numbers of the lots, ascending. */
@@ -88,13 +92,14 @@ int export_epcis(struct db *db, const char *id, const char *base_url, json_t **r
     int64_t at_ms = 0;
     if (!x.list)
         return err_set(e, ERR_NOMEM, "no memory for the export");
-    setup(&x);
+    int rc = setup(&x);
     struct stmt *s = db_q(
         db, "SELECT coalesce(max(at_ms), 0) FROM event WHERE seq = (SELECT max(seq) FROM event)");
     if (q_step(s) == 1)
         at_ms = q_col(s, 0);
     q_done(s);
-    int rc = id ? add_lot(&x, id) : event_scan(db, 0, INT64_MAX, add, &x, e);
+    if (rc == 0)
+        rc = id ? add_lot(&x, id) : event_scan(db, 0, INT64_MAX, add, &x, e);
     rc = step_told(db, w, rc, rc ? NULL : document(&x, at_ms), ret, e);
     json_decref(x.list);
     return rc;

@@ -55,22 +55,35 @@ static uint32_t number_value(const char *t)
     return a < 10 ? a * 100 + b * 10 + c : PLAIN_MAX + 1 + (a - 10) * 1296 + b * 36 + c;
 }
 
-int ident_offset_min(struct db *db)
+int ident_offset_min(struct db *db, int *ret_min, struct err *e)
 {
     struct stmt *s = db_q(db, "SELECT offset_min FROM coop");
-    int min = q_step(s) == 1 ? (int)q_col(s, 0) : 480;
+    int rc = q_step(s), min = rc == 1 ? (int)q_col(s, 0) : 480;
     q_done(s);
-    return min;
+    if (rc < 0)
+        return err_set(e, rc, "the time zone of printed dates cannot be read");
+    *ret_min = min;
+    return 0;
+}
+
+int ident_day(struct db *db, struct wall at, char ret[7], struct err *e)
+{
+    int min, rc = ident_offset_min(db, &min, e);
+    if (rc == 0)
+        wall_yymmdd(at, min, ret, 7);
+    return rc;
 }
 
 int ident_begin(struct db *db, char station, struct wall at, struct ident_mint *ret, struct err *e)
 {
     struct ident_mint m = {.station = station};
-    wall_yymmdd(at, ident_offset_min(db), m.day, sizeof m.day);
+    int rc = ident_day(db, at, m.day, e);
+    if (rc < 0)
+        return rc;
     struct stmt *s = db_q(db, "SELECT n FROM counter WHERE station = ?1 AND day = ?2");
     q_text(s, 1, (char[2]){station, 0});
     q_text(s, 2, m.day);
-    int rc = q_step(s);
+    rc = q_step(s);
     if (rc < 0)
         return err_set(e, rc, "the counter of lot numbers cannot be read");
     m.next = 1 + (rc == 1 ? (uint32_t)q_col(s, 0) : 0);

@@ -31,7 +31,10 @@ int ident_begin(struct db *db, char station, struct wall at, struct ident_mint *
 /* ERR_RANGE when the day's 34,696 numbers are used up. */
 int ident_lot(struct ident_mint *m, enum ident_kind kind, char ret[IDENT_LOT_SIZE], struct err *e);
 int ident_note(struct db *db, const char *lot); /* apply functions: this number is used */
-int ident_offset_min(struct db *db); /* minutes east of UTC for printed dates; 480 by default */
+/* Minutes east of UTC for printed dates; 480 as long as nothing else is recorded. */
+int ident_offset_min(struct db *db, int *ret_min, struct err *e);
+/* The printed day of a moment, YYMMDD. */
+int ident_day(struct db *db, struct wall at, char ret[7], struct err *e);
 
 bool ident_lot_ok(const char *lot);       /* shape and check character */
 char ident_check_37_36(const char *text); /* characters other than 0-9 A-Z are skipped */

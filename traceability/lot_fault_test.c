@@ -291,12 +291,31 @@ static void a_page_that_cannot_be_read_whole_gives_no_verdict(void **state)
     assert_true(refused > 10);
 }
 
+/* Another day's checks and numbers would be taken for this one's. */
+static void a_time_zone_that_cannot_be_read_is_not_the_usual_one(void **state)
+{
+    struct farm *m = *state;
+    struct err why = {0};
+    int min = 1;
+    char day[7] = "000000";
+    fault_set(FAULT_STEP, 0);
+    int rc = ident_offset_min(store_db(m->f.s), &min, &why);
+    assert_true(fault_end());
+    assert_true(step_trouble(rc) && why.code == rc && why.text[0]);
+    assert_int_equal(min, 1);
+    fault_set(FAULT_STEP, 0);
+    assert_true(step_trouble(ident_day(store_db(m->f.s), wall_now(), day, &why)));
+    assert_true(fault_end());
+    assert_string_equal(day, "000000");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FARM_TEST(a_statement_that_fails_leaves_no_hole_in_an_answer),
         FARM_TEST(memory_that_is_not_there_leaves_no_hole_in_an_answer),
         FARM_TEST(a_page_that_cannot_be_read_whole_gives_no_verdict),
+        FARM_TEST(a_time_zone_that_cannot_be_read_is_not_the_usual_one),
     };
     json_use_malloc(fault_malloc);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,10 +47,8 @@ int scale_facts(struct db *db, const char *scale, struct wall at, struct scale_f
     read_row(s, &f);
     q_done(s);
     f.trade_static = strcmp(f.role, "static") == 0 && f.certificate[0] && f.valid_until_ms > at.ms;
-    uint64_t failed = db_failures(db);
-    wall_yymmdd(at, ident_offset_min(db), day, sizeof day);
-    if (db_failures(db) != failed) /* the day of another clock has other check-weights */
-        return err_set(e, ERR_IO, "the clock of the cooperative cannot be read");
+    if ((rc = ident_day(db, at, day, e)) < 0)
+        return rc;
     s = db_q(
         db,
         "SELECT ok FROM scale_check WHERE scale = ?1 AND day = ?2 ORDER BY event_seq DESC LIMIT 1");
@@ -217,11 +215,12 @@ int scale_check_append(struct command_context *c, const struct scale_facts *f,
                      WEIGHTS_MAX);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = check_weight(f, json_array_get(weights, i), rows, &ok, e);
+    if (rc == 0)
+        rc = ident_day(store_db(c->store), wall_now(), day, e);
     if (rc < 0) {
         json_decref(rows);
         return rc;
     }
-    wall_yymmdd(wall_now(), ident_offset_min(store_db(c->store)), day, sizeof day);
     rc = step_append(
         c, EVENT_SCALE_CHECKED,
         json_pack("{s:s,s:s,s:o,s:b}", "scale", f->scale, "day", day, "weights", rows, "ok", ok),
