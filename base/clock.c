@@ -15,7 +15,6 @@
 
 #define DAY_MS     86400000
 #define WALL_FIRST (-62167219200000) /* 0000-01-01T00:00:00.000Z */
-#define WALL_LAST  253402300799999   /* 9999-12-31T23:59:59.999Z */
 
 struct civil {
     int year, month, day, hour, minute, second, ms;
@@ -94,9 +93,9 @@ static void civil_from_days(int64_t days, struct civil *c)
 
 static struct civil civil_of(struct wall t, int offset_min)
 {
-    int64_t ms = t.ms < WALL_FIRST ? WALL_FIRST : t.ms > WALL_LAST ? WALL_LAST : t.ms;
+    int64_t ms = t.ms < WALL_FIRST ? WALL_FIRST : t.ms > WALL_LAST_MS ? WALL_LAST_MS : t.ms;
     ms += (int64_t)offset_min * 60000;
-    ms = ms < WALL_FIRST ? WALL_FIRST : ms > WALL_LAST ? WALL_LAST : ms;
+    ms = ms < WALL_FIRST ? WALL_FIRST : ms > WALL_LAST_MS ? WALL_LAST_MS : ms;
     int64_t days = ms / DAY_MS, rest = ms % DAY_MS;
     if (rest < 0) {
         rest += DAY_MS;

@@ -11,7 +11,8 @@ struct wall {
     int64_t ms;
 };
 
-#define MONO_NEVER ((struct mono){INT64_MAX})
+#define MONO_NEVER   ((struct mono){INT64_MAX})
+#define WALL_LAST_MS INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z, the last that prints */
 
 struct mono mono_now(void);
 struct wall wall_now(void);

@@ -131,7 +131,7 @@ static int scale_args(const json_t *args, const char **scale, struct err *e)
                 {"min_mg", 0, INT64_C(1000000000000)},
                 {"e_mg", 1, 1000000000},
                 {"d_mg", 1, 1000000000},
-                {"valid_until_ms", 0, INT64_C(253402300799999)}};
+                {"valid_until_ms", 0, WALL_LAST_MS}};
     static const struct {
         const char *key;
         size_t max;

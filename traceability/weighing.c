@@ -126,7 +126,7 @@ static int read_weighing(struct command_context *c, const json_t *args, struct w
     snprintf(w->id, sizeof w->id, "%s-%lld", w->station, (long long)w->placement);
     w->at = wall_now();
     if (json_object_get(args, "at_ms"))
-        rc = json_get_int(args, "at_ms", 0, INT64_C(253402300799999), &w->at.ms, e);
+        rc = json_get_int(args, "at_ms", 0, WALL_LAST_MS, &w->at.ms, e);
     if (rc < 0 || (rc = unused_placement(db, w, e)) < 0 ||
         (rc = scale_facts(db, scale, w->at, &w->scale, e)) < 0 ||
         (rc = read_masses(args, w, e)) < 0)
