@@ -1,12 +1,7 @@
 /* For unit tests only: a crop that is right, and what is said when a piece of it is another. */
 #pragma once
+#include "base/test_text.h"
 #include "crops/crop.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
 
 /* Line numbers count from 1. */
 static const char root[] = "crop: c\n"                                         /* 1 */
@@ -32,22 +27,6 @@ static const char root[] = "crop: c\n"                                         /
                            "      - code: out\n"                               /* 21 */
                            "        name: {zh: 等外, en: Off}\n"               /* 22 */
                            "        where: {head_diameter: [0 mm, 4 mm]}\n";   /* 23 */
-
-struct wrong {
-    const char *find, *put, *error;
-};
-
-static inline char *changed(const char *text, const char *find, const char *put)
-{
-    const char *at = strstr(text, find);
-    if (!at)
-        fail_msg("\"%s\" is not in the text", find);
-    size_t n = strlen(text) - strlen(find) + strlen(put);
-    char *out = malloc(n + 1);
-    assert_non_null(out);
-    snprintf(out, n + 1, "%.*s%s%s", (int)(at - text), text, put, at + strlen(find));
-    return out;
-}
 
 static inline void expect_error(const char *text, const struct wrong *w)
 {

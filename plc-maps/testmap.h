@@ -1,13 +1,8 @@
 /* For unit tests only: two maps that are right, and what is said when a piece of them is another.
  */
 #pragma once
+#include "base/test_text.h"
 #include "plc-maps/map.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
 
 /* A scale; line numbers count from 1. */
 static const char scale[] =
@@ -60,23 +55,6 @@ static const char mailbox[] =
 
 #define TEN       "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "
 #define LONG_LIST "[" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
-
-struct wrong {
-    const char *find, *put, *error;
-};
-
-/* `text` with the first `find` replaced; malloc'd. */
-static inline char *changed(const char *text, const char *find, const char *put)
-{
-    const char *at = strstr(text, find);
-    if (!at)
-        fail_msg("\"%s\" is not in the text", find);
-    size_t before = (size_t)(at - text), n = strlen(text) - strlen(find) + strlen(put);
-    char *out = malloc(n + 1);
-    assert_non_null(out);
-    snprintf(out, n + 1, "%.*s%s%s", (int)before, text, put, at + strlen(find));
-    return out;
-}
 
 static inline void expect_error(const char *text, const struct wrong *w)
 {
