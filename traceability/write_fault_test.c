@@ -11,31 +11,28 @@
 
 /* ---- what is written ---- */
 
-static int new_line(struct fix *f, struct err *e)
+static int configure(struct fix *f, const char *line, const char *map, struct err *e)
 {
     uint32_t no = 0;
-    json_t *details = json_pack("{s:s}", "map", "sorter");
-    int rc = line_configure(f->s, "b", details, &no, e);
+    json_t *details = json_pack("{s:s}", "map", map);
+    int rc = line_configure(f->s, line, details, &no, e);
     json_decref(details);
     return rc;
+}
+
+static int new_line(struct fix *f, struct err *e)
+{
+    return configure(f, "b", "sorter", e);
 }
 
 static int line_as_it_was(struct fix *f, struct err *e)
 {
-    uint32_t no = 0;
-    json_t *details = json_pack("{s:s}", "map", "sorter");
-    int rc = line_configure(f->s, "a", details, &no, e);
-    json_decref(details);
-    return rc;
+    return configure(f, "a", "sorter", e);
 }
 
 static int line_changed(struct fix *f, struct err *e)
 {
-    uint32_t no = 0;
-    json_t *details = json_pack("{s:s}", "map", "other");
-    int rc = line_configure(f->s, "a", details, &no, e);
-    json_decref(details);
-    return rc;
+    return configure(f, "a", "other", e);
 }
 
 static int epoch(struct fix *f, struct err *e)
