@@ -10,7 +10,7 @@ struct busthread;
 int busthread_start(struct bus *b, struct link *l, const char *name, struct busthread **ret,
                     struct err *e);
 void busthread_wake(struct busthread *t); /* any thread: a new acknowledgement or order waits */
-/* Asks for the goodbyes of its devices (bounded to 200 ms), joins, frees. */
+/* Asks for the goodbyes of its devices (bounded to 200 ms), joins, frees; NULL: nothing. */
 void busthread_stop(struct busthread *t);
 /* Monotonic ns of the last completed turn: the watchdog's view. */
 int64_t busthread_progress_ns(const struct busthread *t);

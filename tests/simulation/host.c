@@ -310,6 +310,8 @@ void busthread_wake(struct busthread *t)
 /* A kill leaves what is on the way to arrive or not; a clean stop says goodbye first. */
 void busthread_stop(struct busthread *t)
 {
+    if (!t)
+        return;
     if (t->at == ON_THE_WAY && plant_answers(t->wire) && chance(500))
         at_the_device(t);
     for (size_t i = 0; i < n_threads; i++)
