@@ -136,8 +136,6 @@ static void take_proposal(struct mailbox *m, const struct mb_header *h, struct m
 {
     (void)h;
     (void)now;
-    if (m->rec.epoch_nonce != m->nonce)
-        return; /* invariant 2: the PLC has started again; the next order is for its new nonce */
     m->proposal = m->rec.epoch;
     m->host_dirty = true;
 }
@@ -346,8 +344,9 @@ void epoch_step(struct mailbox *m, enum event ev, const struct mb_header *h, str
 
 void mailbox_order_epoch(struct mailbox *m, uint32_t epoch, uint32_t nonce)
 {
-    if (epoch == 0 || (epoch == m->rec.epoch && m->rec.epoch_seen))
-        return;
+    if (m->phase != UNASSIGNED || nonce != m->nonce || epoch == 0 ||
+        (epoch == m->rec.epoch && m->rec.epoch_seen))
+        return; /* invariant 2: too late; where EPOCH is still 0, the next order is for its nonce */
     m->rec = (struct item_line_state){.epoch = epoch, .epoch_nonce = nonce};
     epoch_step(m, EV_PROPOSE, &m->hdr, m->last_header);
 }

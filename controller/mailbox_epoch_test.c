@@ -385,6 +385,26 @@ static void test_order_for_another_nonce(void **state)
     th_free(t);
 }
 
+/* 1: an order that comes while an epoch runs is not kept: what is known of that epoch stays, and
+ * where EPOCH is 0 again it is asked for anew (found by the fuzzer of the PLC). */
+static void test_order_too_late(void **state)
+{
+    (void)state;
+    struct th *t = th_running(16);
+    th_post(t, 3);
+    th_run_ms(t, 100, true);
+    mailbox_order_epoch(t->m, 99, t->plc.nonce);
+    th_post(t, 2);
+    th_run_ms(t, 100, true);
+    assert_int_equal(t->rec.seq, 5);
+    t->plc.epoch = t->plc.head = 0;
+    t->plc.oldest = 1;
+    th_run_ms(t, 300, true);
+    assert_int_equal(t->plc.epoch, 42);
+    assert_int_equal(t->gaps, 0);
+    th_free(t);
+}
+
 /* 3: only the next record after a reboot must be the successor; a broken one later is just
  * unreadable. */
 static void test_successor_once(void **state)
@@ -427,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_oldest_beyond_head),
         cmocka_unit_test(test_one_odd_header),
         cmocka_unit_test(test_order_for_another_nonce),
+        cmocka_unit_test(test_order_too_late),
         cmocka_unit_test(test_successor_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
