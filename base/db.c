@@ -346,6 +346,12 @@ static void cut_off_reads(struct db *db) /* invariant 2 */
     }
 }
 
+/* Of a transaction; compiled once, as each turn asks for them. */
+static int control(struct db *db, const char *sql)
+{
+    return db->lost ? db->lost : q_run(db_q(db, sql));
+}
+
 static void forget_tx(struct db *db)
 {
     db->in_tx = false;
@@ -358,7 +364,7 @@ int db_begin(struct db *db)
     if (db->in_tx)
         return ERR_STATE;
     cut_off_reads(db);
-    int code = run(db, db->writer ? "BEGIN IMMEDIATE" : "BEGIN");
+    int code = control(db, db->writer ? "BEGIN IMMEDIATE" : "BEGIN");
     db->in_tx = code == 0;
     return code;
 }
@@ -368,7 +374,7 @@ int db_commit(struct db *db)
     if (!db->in_tx)
         return ERR_STATE;
     cut_off_reads(db);
-    int code = run(db, "COMMIT");
+    int code = control(db, "COMMIT");
     if (code)
         db_rollback(db); /* invariant 3 */
     forget_tx(db);
@@ -387,7 +393,7 @@ int db_savepoint(struct db *db)
 {
     if (!db->in_tx)
         return ERR_STATE;
-    int code = run(db, "SAVEPOINT sp"); /* one name: SQLite takes the innermost */
+    int code = control(db, "SAVEPOINT sp"); /* one name: SQLite takes the innermost */
     if (!code)
         db->depth++;
     return code;
@@ -399,7 +405,7 @@ int db_release(struct db *db)
         return db->lost;
     if (db->depth == 0)
         return ERR_STATE;
-    int code = run(db, "RELEASE sp");
+    int code = control(db, "RELEASE sp");
     if (!code)
         db->depth--;
     return code;
@@ -410,7 +416,7 @@ void db_undo(struct db *db)
     if (db->depth == 0 || db->lost)
         return;
     db->depth--;
-    if (run(db, "ROLLBACK TO sp") || run(db, "RELEASE sp"))
+    if (control(db, "ROLLBACK TO sp") || control(db, "RELEASE sp"))
         db->lost = db->lost ? db->lost : ERR_DB; /* what cannot be undone must not be committed */
 }
 

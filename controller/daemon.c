@@ -346,13 +346,13 @@ void daemon_feed_stations(struct daemon *d, struct mono now)
         struct scale_view v;
         struct scale_facts f;
         struct err e = {0};
-        struct db *db = store_db(d->store); /* NULL while the record cannot be opened */
-        if (db && scale_facts(db, s->scale->cfg->name, wall_now(), &f, &e) == 0)
-            s->facts = (struct station_facts){.trade_static = f.trade_static, .checked = f.checked};
         scale_get(s->scale->scale, &v);
         if (v.at.ns == s->fed_ns && v.link_up)
             continue;
         s->fed_ns = v.at.ns;
+        struct db *db = store_db(d->store); /* NULL while the record cannot be opened */
+        if (db && scale_facts(db, s->scale->cfg->name, wall_now(), &f, &e) == 0)
+            s->facts = (struct station_facts){.trade_static = f.trade_static, .checked = f.checked};
         station_feed(s->station, &v, now);
     }
 }

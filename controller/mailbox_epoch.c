@@ -36,10 +36,13 @@ static enum event event_of_record(const struct mailbox *m, const struct mb_heade
     return EV_OURS;
 }
 
-/* SEQ never wraps (rule 1), and the record counts on it: OLDEST_SEQ is 1 … HEAD_SEQ + 1. */
+/* SEQ and OUT never wrap (rule 1), and the record counts on it: OLDEST_SEQ is 1 … HEAD_SEQ + 1.
+ * LAST is out of reach: 12 years of ten items a second. */
 static bool in_order(const struct mb_header *h)
 {
-    return h->oldest_seq >= 1 && h->oldest_seq - 1 <= h->head_seq;
+    const uint32_t LAST = 0xF0000000;
+    return h->oldest_seq >= 1 && h->oldest_seq - 1 <= h->head_seq && h->head_seq <= LAST &&
+           h->out_head <= LAST;
 }
 
 enum event epoch_event(const struct mailbox *m, const struct mb_header *h)

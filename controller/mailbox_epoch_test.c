@@ -155,7 +155,9 @@ static void test_ring_too_small(void **state)
 static void test_earlier_epoch_comes_back(void **state)
 {
     (void)state;
-    for (uint32_t committed = 2; committed <= 3; committed++) {
+    const uint32_t in_record[] = {2, 3, 4294966262}; /* the last: a PLC that lied told it */
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t committed = in_record[i];
         struct th *t = th_running(16);
         th_post(t, 2);
         th_run_ms(t, 100, true);
@@ -167,8 +169,8 @@ static void test_earlier_epoch_comes_back(void **state)
         t->queued = 0;
         mailbox_order_open(t->m, 41, committed, 0);
         th_run_ms(t, 100, false);
-        assert_int_equal(th_view(t).quarantined, committed == 3);
-        assert_int_equal(th_host_words(t).ack_epoch, committed == 3 ? 0 : 41);
+        assert_int_equal(th_view(t).quarantined, i > 0);
+        assert_int_equal(th_host_words(t).ack_epoch, i > 0 ? 0 : 41);
         th_free(t);
     }
 }

@@ -55,10 +55,17 @@ static void end_compare(struct mailbox *m, struct cell *c)
     c->compare = false;
 }
 
+/* The first seq from `from` on that can have a cell: the newest RING_N have one. */
+static uint32_t first_cell(const struct mailbox *m, uint32_t from)
+{
+    uint32_t none = m->covered > m->ring_n ? m->covered - m->ring_n : 0;
+    return after(from, none) ? from : none + 1;
+}
+
 /* What stands at the PLC must be what we took from it (rule 3). */
 void items_compare(struct mailbox *m)
 {
-    for (uint32_t seq = m->hdr.oldest_seq; !after(seq, m->covered); seq++) {
+    for (uint32_t seq = first_cell(m, m->hdr.oldest_seq); !after(seq, m->covered); seq++) {
         struct cell *c = cell_of(m, seq);
         if (c->seq != seq || !c->kept || c->compare)
             continue;
@@ -72,8 +79,8 @@ void items_compare(struct mailbox *m)
 /* Cells of what has left the PLC: not to be compared, lost when not read yet. */
 static void pass_oldest(struct mailbox *m)
 {
-    uint32_t oldest = m->hdr.oldest_seq, n = m->ring_n;
-    for (uint32_t seq = m->compare_n ? oldest - n : m->handed + 1;
+    uint32_t oldest = m->hdr.oldest_seq;
+    for (uint32_t seq = m->compare_n ? first_cell(m, 1) : m->handed + 1;
          after(oldest, seq) && !after(seq, m->covered); seq++) {
         struct cell *c = cell_of(m, seq);
         if (c->seq != seq)
@@ -105,7 +112,7 @@ static uint32_t pick(struct mailbox *m, struct mono now, uint32_t *ret_seq, stru
 {
     bool checking = m->phase == CHECKING;
     uint32_t oldest = m->hdr.oldest_seq,
-             seq = checking || after(oldest, m->handed) ? oldest : m->handed + 1;
+             seq = first_cell(m, checking || after(oldest, m->handed) ? oldest : m->handed + 1);
     uint32_t most = m->o.link.max_read / MB_ITEM_WORDS, n = 0;
     if (checking && m->compare_n == 0)
         return 0;

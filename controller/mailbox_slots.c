@@ -32,9 +32,8 @@ void slots_need(struct mailbox *m, struct cell *c)
 static uint32_t pick(struct mailbox *m)
 {
     uint32_t n = 0, most = m->o.link.max_write / MB_SLOT_WORDS;
-    uint32_t first = m->decided - m->hdr.slot_m + 1; /* older places belong to later items */
-    if (after(first, m->slot_from))
-        m->slot_from = first;
+    if (m->decided - m->slot_from >= m->hdr.slot_m && after(m->decided, m->slot_from))
+        m->slot_from = m->decided - m->hdr.slot_m + 1; /* older places belong to later items */
     while (!after(m->slot_from, m->decided) && !needed(m, m->slot_from))
         m->slot_from++;
     if (most > to_ring_end(m, m->slot_from))

@@ -152,9 +152,11 @@ static inline struct cell *cell_of(struct mailbox *m, uint32_t seq)
 {
     return &m->cells[seq & (m->ring_n - 1u)];
 }
-static inline bool after(uint32_t a, uint32_t b) /* a is newer than b, modulo 2^32 */
+/* a is newer than b. Not modulo 2^32: numbers never wrap (rule 1), and whoever shows one far ahead
+ * must not seem to be behind. */
+static inline bool after(uint32_t a, uint32_t b)
 {
-    return (int32_t)(a - b) > 0;
+    return a > b;
 }
 static inline bool slots_wanted(const struct mailbox *m)
 {

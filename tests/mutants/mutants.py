@@ -119,8 +119,9 @@ MUTANTS = [
     one("new-epoch-not-cleared", "NEW_EPOCH stands on when EPOCH shows it", "sim", EPOCH,
         "    m->out_seen = h->out_head;\n    m->proposal = 0;", "    m->out_seen = h->out_head;"),
     one("nonce-not-compared", "a proposal for an earlier start of the PLC goes out", "controller/mailbox_epoch_test", EPOCH,
-        "    if (m->rec.epoch_nonce != m->nonce)\n        return; /* invariant 2",
-        "    if (m->rec.epoch_nonce == 0)\n        return; /* invariant 2"),
+        "    if (m->phase != UNASSIGNED || nonce != m->nonce || epoch == 0 ||", "    if (m->phase != UNASSIGNED || epoch == 0 ||"),
+    one("order-kept-while-running", "an order for an epoch is kept while another epoch runs", "controller/mailbox_epoch_test", EPOCH,
+        "    if (m->phase != UNASSIGNED || nonce != m->nonce || epoch == 0 ||", "    if (nonce != m->nonce || epoch == 0 ||"),
     one("lost-not-told", "what was shown and lost with its epoch is no gap", "sim", EPOCH,
         "    items_lose(m, m->head_seen, cause);", "    items_lose(m, m->handed, cause);"),
     Mutant("rule-3-skipped", "a PLC that is behind the record, or holds other items, is taken as it is", "controller/mailbox_epoch_test", [

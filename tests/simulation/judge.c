@@ -191,7 +191,7 @@ static void judge_items(struct db *db)
     static bool unsure[RUNS];
     struct stmt *q =
         db_q(db, "SELECT i.id&4294967295,i.net_mg,i.dia_um,i.flags,i.outlet,s.epoch,s.run,i.grade,"
-                 "i.recovered,i.why,i.outlet_why,s.id FROM segment s JOIN item i ON i.id BETWEEN"
+                 "i.recovered,i.why,i.outlet_why,s.id FROM segment s CROSS JOIN item i ON i.id BETWEEN"
                  " s.id<<32 AND s.id<<32|4294967295 ORDER BY s.id,i.id");
     uint32_t epoch = 0, last = 0;
     int rc;
@@ -245,34 +245,33 @@ static void judge_outcomes(struct db *db)
 
 /* ---- invariants 1 and 3 ---- */
 
-/* Of an epoch everything up to `to` is a row or lies in a gap. */
-static void judge_prefix(struct db *db, uint32_t epoch, uint32_t to, uint32_t out_to)
+/* CROSS: for each segment its rows, whatever SQLite makes of the figures. */
+static const struct kind {
+    const char *name, *rows, *gaps;
+} kinds[] = {
+    {"items",
+     "SELECT count(*) FROM segment s CROSS JOIN item i ON i.id BETWEEN s.id<<32|?2 AND s.id<<32|?3"
+     " WHERE s.epoch=?1",
+     "SELECT coalesce(sum(min(last,?3)-max(first,?2)+1),0) FROM gap WHERE kind='items' AND"
+     " epoch=?1 AND last>=?2 AND first<=?3"},
+    {"outcomes",
+     "SELECT count(*) FROM segment s CROSS JOIN outcome o ON o.id BETWEEN s.id<<32|?2 AND s.id<<32|?3"
+     " WHERE s.epoch=?1",
+     "SELECT coalesce(sum(min(last,?3)-max(first,?2)+1),0) FROM gap WHERE kind='outcomes' AND"
+     " epoch=?1 AND last>=?2 AND first<=?3"},
+};
+
+/* Of an epoch everything after `from` up to `to` is a row or lies in a gap. */
+static void judge_span(struct db *db, const struct kind *k, uint32_t epoch, uint32_t from,
+                       uint32_t to)
 {
-    int64_t rows =
-        number_of(db,
-                  "SELECT count(*) FROM segment s JOIN item i ON i.id BETWEEN s.id<<32 AND"
-                  " s.id<<32|?2 WHERE s.epoch=?1",
-                  epoch, to);
-    int64_t gaps =
-        number_of(db,
-                  "SELECT coalesce(sum(min(last,?2)-first+1),0) FROM gap WHERE kind='items' AND"
-                  " epoch=?1 AND last>0 AND first<=?2",
-                  epoch, to);
-    if (rows + gaps != to)
-        wrong("epoch %u: of %u items %lld are recorded and %lld lie in gaps", epoch, to,
-              (long long)rows, (long long)gaps);
-    rows = number_of(db,
-                     "SELECT count(*) FROM segment s JOIN outcome o ON o.id BETWEEN s.id<<32 AND"
-                     " s.id<<32|?2 WHERE s.epoch=?1",
-                     epoch, out_to);
-    gaps =
-        number_of(db,
-                  "SELECT coalesce(sum(min(last,?2)-first+1),0) FROM gap WHERE kind='outcomes' AND"
-                  " epoch=?1 AND last>0 AND first<=?2",
-                  epoch, out_to);
-    if (rows + gaps != out_to)
-        wrong("epoch %u: of %u outcomes %lld are recorded and %lld lie in gaps", epoch, out_to,
-              (long long)rows, (long long)gaps);
+    if (to <= from)
+        return;
+    int64_t rows = single(db, q_int(q_int(q_int(db_q(db, k->rows), 1, epoch), 2, from + 1), 3, to));
+    int64_t gaps = single(db, q_int(q_int(q_int(db_q(db, k->gaps), 1, epoch), 2, from + 1), 3, to));
+    if (rows + gaps != to - from)
+        wrong("epoch %u: of the %s %u to %u %lld are recorded and %lld lie in gaps", epoch, k->name,
+              from + 1, to, (long long)rows, (long long)gaps);
 }
 
 void judge_acked(struct db *db, uint32_t epoch, uint32_t seq, uint32_t out)
@@ -293,7 +292,7 @@ void judge_acked(struct db *db, uint32_t epoch, uint32_t seq, uint32_t out)
 
 void judge_left(struct db *db, uint32_t epoch, uint32_t to)
 {
-    judge_prefix(db, epoch, to, 0);
+    judge_span(db, &kinds[0], epoch, 0, to);
 }
 
 bool judge_differs(struct db *db, uint32_t epoch, uint32_t seq, int64_t net_mg, int32_t dia_um)
@@ -488,18 +487,33 @@ void judge_rows(struct db *db)
     judge_runs(db);
 }
 
-void judge_record(struct db *db, struct db *people, bool all)
+/* What was acknowledged: at a start the newest two epochs and what the last start has not seen, at
+ * a calm all of it. */
+static void judge_epochs(struct db *db, bool all)
 {
+    static struct {
+        uint32_t epoch, seq, out;
+    } seen[2];
     size_t n = truth_epochs();
-    for (size_t i = all || n < 2 ? 0 : n - 2; i < n; i++) { /* a start judges the newest two */
-        uint32_t epoch = truth_epoch(i);
-        if (epoch &&
-            !number_of(db, "SELECT count(*) FROM line_epoch WHERE epoch=?1 AND ?2=0 AND own", epoch,
+    for (size_t i = all || n < 2 ? 0 : n - 2; i < n; i++) {
+        uint32_t epoch = truth_epoch(i), seq = truth_acked(epoch), out = truth_acked_out(epoch);
+        bool known = !all && seen[i % 2].epoch == epoch;
+        if (!epoch)
+            continue;
+        if (!number_of(db, "SELECT count(*) FROM line_epoch WHERE epoch=?1 AND ?2=0 AND own", epoch,
                        0))
             wrong("the PLC adopted epoch %u, which was never committed", epoch);
-        if (epoch)
-            judge_prefix(db, epoch, truth_acked(epoch), truth_acked_out(epoch));
+        judge_span(db, &kinds[0], epoch, known ? seen[i % 2].seq : 0, seq);
+        judge_span(db, &kinds[1], epoch, known ? seen[i % 2].out : 0, out);
+        seen[i % 2].epoch = epoch;
+        seen[i % 2].seq = seq;
+        seen[i % 2].out = out;
     }
+}
+
+void judge_record(struct db *db, struct db *people, bool all)
+{
+    judge_epochs(db, all);
     judge_people(db, people);
     if (all)
         judge_rows(db);
