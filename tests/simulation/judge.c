@@ -189,10 +189,10 @@ static void find_reordered(struct db *db)
 static void judge_items(struct db *db)
 {
     static bool unsure[RUNS];
-    struct stmt *q =
-        db_q(db, "SELECT i.id&4294967295,i.net_mg,i.dia_um,i.flags,i.outlet,s.epoch,s.run,i.grade,"
-                 "i.recovered,i.why,i.outlet_why,s.id FROM segment s CROSS JOIN item i ON i.id BETWEEN"
-                 " s.id<<32 AND s.id<<32|4294967295 ORDER BY s.id,i.id");
+    struct stmt *q = db_q(
+        db, "SELECT i.id&4294967295,i.net_mg,i.dia_um,i.flags,i.outlet,s.epoch,s.run,i.grade,"
+            "i.recovered,i.why,i.outlet_why,s.id FROM segment s CROSS JOIN item i ON i.id BETWEEN"
+            " s.id<<32 AND s.id<<32|4294967295 ORDER BY s.id,i.id");
     uint32_t epoch = 0, last = 0;
     int rc;
     find_reordered(db);
@@ -255,7 +255,8 @@ static const struct kind {
      "SELECT coalesce(sum(min(last,?3)-max(first,?2)+1),0) FROM gap WHERE kind='items' AND"
      " epoch=?1 AND last>=?2 AND first<=?3"},
     {"outcomes",
-     "SELECT count(*) FROM segment s CROSS JOIN outcome o ON o.id BETWEEN s.id<<32|?2 AND s.id<<32|?3"
+     "SELECT count(*) FROM segment s CROSS JOIN outcome o ON o.id BETWEEN s.id<<32|?2 AND "
+     "s.id<<32|?3"
      " WHERE s.epoch=?1",
      "SELECT coalesce(sum(min(last,?3)-max(first,?2)+1),0) FROM gap WHERE kind='outcomes' AND"
      " epoch=?1 AND last>=?2 AND first<=?3"},
