@@ -7,10 +7,14 @@
  * 2. A slot is taken and given back by the publisher thread only; its generation makes late
  * callbacks of a dropped connection harmless.
  * 3. The window stays at or under what the broker granted: paho 1.3.12 is not woken by a PUBACK and
- *    would sleep up to a second otherwise. */
+ *    would sleep up to a second otherwise.
+ * 4. paho keeps one buffer for what comes in all connections. When it gets no memory for it, it
+ *    hears nobody any more, for good: "deaf". The words of the failure alone tell that from a
+ *    broker that cannot be reached, and the probe from one that closes without a word. */
 #include "mqtt/client.h"
 #include "base/log.h"
 #include "base/ring.h"
+#include "mqtt/probe.h"
 #include <MQTTAsync.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,6 +28,8 @@
 #define MESSAGE_MAX  4096
 #define EVENTS       256
 #define RECEIVE_NONE 65535
+#define ANSWER_MS    30000 /* three times paho's own limit for a connect */
+#define DEAF_MAX     6
 
 struct slot {
     struct client *client;
@@ -37,10 +43,13 @@ struct client {
     struct ring *events;
     int fd;
     bool connected, connecting;
+    struct mono answer_by; /* of a connect */
+    unsigned deaf;         /* connects in a row (invariant 4) */
     struct slot slots[SLOTS];
     atomic_uint dropped; /* messages too long or more than the ring holds */
 };
-/* What the ring carries: slot −1 when the event has none. */
+/* What the ring carries. */
+enum { NO_SLOT = -1, NO_SLOT_DEAF = -2 }; /* the latter: of a refusal of which paho heard nothing */
 struct record {
     struct client_event ev;
     int slot;
@@ -58,38 +67,49 @@ static void push(struct client *c, struct record r) /* invariant 1 */
 static void on_connected5(void *ctx, MQTTAsync_successData5 *r)
 {
     int max = MQTTProperties_getNumericValue(&r->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
-    push(ctx,
-         (struct record){{.kind = CLIENT_CONNECTED, .code = max > 0 ? max : RECEIVE_NONE}, -1});
+    push(ctx, (struct record){{.kind = CLIENT_CONNECTED, .code = max > 0 ? max : RECEIVE_NONE},
+                              NO_SLOT});
 }
 
 static void on_connected3(void *ctx, MQTTAsync_successData *r)
 {
     (void)r;
-    push(ctx, (struct record){{.kind = CLIENT_CONNECTED, .code = RECEIVE_NONE}, -1});
+    push(ctx, (struct record){{.kind = CLIENT_CONNECTED, .code = RECEIVE_NONE}, NO_SLOT});
+}
+
+/* paho's words when CONNECT went and no CONNACK could be read (invariant 4) */
+static bool is_deaf(const char *words)
+{
+    return words && (strcmp(words, "TCP connect completion failure") == 0 ||
+                     strcmp(words, "socket error") == 0);
+}
+
+static void refused(struct client *c, int code, const char *words)
+{
+    bool deaf = is_deaf(words);
+    push(c, (struct record){{.kind = CLIENT_REFUSED, .code = code}, deaf ? NO_SLOT_DEAF : NO_SLOT});
 }
 
 static void on_refused5(void *ctx, MQTTAsync_failureData5 *r)
 {
-    push(ctx,
-         (struct record){
-             {.kind = CLIENT_REFUSED, .code = r->reasonCode ? (int)r->reasonCode : r->code}, -1});
+    refused(ctx, r->reasonCode ? (int)r->reasonCode : r->code, r->message);
 }
 
 static void on_refused3(void *ctx, MQTTAsync_failureData *r)
 {
-    push(ctx, (struct record){{.kind = CLIENT_REFUSED, .code = r->code}, -1});
+    refused(ctx, r->code, r->message);
 }
 
 static void on_lost(void *ctx, char *cause)
 {
     (void)cause;
-    push(ctx, (struct record){{.kind = CLIENT_LOST}, -1});
+    push(ctx, (struct record){{.kind = CLIENT_LOST}, NO_SLOT});
 }
 
 static void on_disconnected(void *ctx, MQTTProperties *p, enum MQTTReasonCodes code)
 {
     (void)p;
-    push(ctx, (struct record){{.kind = CLIENT_LOST, .code = (int)code}, -1});
+    push(ctx, (struct record){{.kind = CLIENT_LOST, .code = (int)code}, NO_SLOT});
 }
 
 static void slot_event(struct slot *s, enum client_event_kind kind, int code)
@@ -145,7 +165,7 @@ static int on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *
         memcpy(m->payload, msg->payload, m->n);
         m->payload[m->n] = 0;
         message_properties(m, &msg->properties);
-        push(c, (struct record){{.kind = CLIENT_MESSAGE, .message = m}, -1});
+        push(c, (struct record){{.kind = CLIENT_MESSAGE, .message = m}, NO_SLOT});
     } else {
         free(m);
         atomic_fetch_add(&c->dropped, 1);
@@ -176,6 +196,7 @@ int client_new(const struct client_options *o, struct client **ret, struct err *
     if (!c)
         return err_set(e, ERR_NOMEM, "no memory for the MQTT client");
     c->o = *o;
+    c->answer_by = MONO_NEVER;
     c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     c->events = ring_new(sizeof(struct record), EVENTS);
     int rc = c->fd < 0 || !c->events ? err_set(e, ERR_NOMEM, "no memory for the MQTT client") : 0;
@@ -251,9 +272,14 @@ bool client_next(struct client *c, struct client_event *ret)
     if (r.ev.kind == CLIENT_CONNECTED) {
         c->connected = true;
         c->connecting = false;
+        c->deaf = 0;
     } else if (r.ev.kind == CLIENT_REFUSED || r.ev.kind == CLIENT_LOST) {
         c->connected = c->connecting = false;
     }
+    if (r.ev.kind == CLIENT_REFUSED)
+        c->deaf = r.slot == NO_SLOT_DEAF ? c->deaf + 1 : 0;
+    if (r.ev.kind == CLIENT_CONNECTED || r.ev.kind == CLIENT_REFUSED)
+        c->answer_by = MONO_NEVER;
     *ret = r.ev;
     return true;
 }
@@ -261,6 +287,16 @@ bool client_next(struct client *c, struct client_event *ret)
 bool client_connected(const struct client *c)
 {
     return c->connected;
+}
+
+const char *client_broken(struct client *c, struct mono now)
+{
+    if (mono_reached(now, c->answer_by))
+        return "has lost a connect";
+    if (c->deaf < DEAF_MAX)
+        return NULL;
+    c->deaf = 0; /* unless it is the library, as many again */
+    return probe_waits(c->o.host, c->o.port) ? "hears no broker any more" : NULL;
 }
 
 int client_connect(struct client *c, const char *will_topic, const char *will, struct err *e)
@@ -307,10 +343,13 @@ int client_connect(struct client *c, const char *will_topic, const char *will, s
         o.ssl = &ssl;
     }
     c->connecting = true;
+    c->answer_by = mono_add_ms(mono_now(), ANSWER_MS);
     int rc = MQTTAsync_connect(c->handle, &o);
     if (rc == MQTTASYNC_SUCCESS)
         return 0;
     c->connecting = false;
+    c->answer_by = MONO_NEVER;
+    c->deaf++; /* nothing went to a broker yet */
     return err_set(e, ERR_UNREACHABLE, "broker %s: %s", c->uri, client_reason(rc, c->o.v5));
 }
 

@@ -54,6 +54,11 @@ int client_connect(struct client *c, const char *will_topic, const char *will, s
 /* gives the connection up; FAILED follows for what was in flight */
 void client_drop(struct client *c);
 bool client_connected(const struct client *c);
+/* NULL, or why the library is past use, as it is after it got no memory at the wrong place: it has
+ * not answered a connect long after its own time limit, or one connection after the other stands
+ * and it hears nothing, though somebody waits at the broker's address. Only a new process has a
+ * whole one. May block as probe_waits does, once in many refusals. */
+const char *client_broken(struct client *c, struct mono now);
 
 /* QoS 1 publishes are followed by exactly one ACKED or FAILED with `context`. ERR_AGAIN: more in
  * flight than CLIENT_WINDOW + 16; ERR_UNREACHABLE: not connected. expiry_s 0: none. */

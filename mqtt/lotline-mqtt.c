@@ -65,6 +65,18 @@ static int wait_ms(const struct program *p, struct mono now)
     return ms < 0 ? 0 : ms > 1000 ? 1000 : (int)ms;
 }
 
+/* Without memory the MQTT library may be past use; only a new process has a whole one. */
+static void end_if_broken(const struct program *p, struct mono now)
+{
+    const char *why = p->publisher ? publisher_broken(p->publisher, now) : NULL;
+    if (!why && p->telemetry)
+        why = telemetry_broken(p->telemetry, now);
+    if (!why)
+        return;
+    log_error("the MQTT library %s: ending, to be started again", why);
+    _exit(EXIT_FAILURE); /* its threads may never be joined; the cursor is safe */
+}
+
 /* One pass: wait for anything, then let every machine do what it can. 1: go on, 0: asked to stop;
  * an error ends the program, to be started again. */
 static int pass(struct program *p, struct err *e)
@@ -85,14 +97,11 @@ static int pass(struct program *p, struct err *e)
         telemetry_status(p->telemetry, news & WATCHER_STATUS ? status : NULL, now);
     if (p->publisher) {
         publisher_wake(p->publisher, now);
-        if (publisher_lost(p->publisher, now)) {
-            log_error("the MQTT library has lost a connect: ending, to be started again");
-            _exit(EXIT_FAILURE); /* its threads may never be joined; the cursor is safe */
-        }
         watcher_report(p->watcher, publisher_report, p->publisher, now);
     }
     if (p->telemetry)
         telemetry_wake(p->telemetry, now);
+    end_if_broken(p, now);
     return 1;
 }
 

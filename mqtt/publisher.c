@@ -174,7 +174,6 @@ static void connected(struct publisher *p, int receive_max, struct mono now)
     char filter[TOPIC_MAX];
     struct topic_parts t = {.root = p->sink->root, .buyer = p->sink->stream};
     p->state = PUBLISHER_ONLINE;
-    p->answer_by = MONO_NEVER;
     p->why = "";
     p->retry_ms = RETRY_FIRST_MS;
     p->connects++;
@@ -362,7 +361,6 @@ void publisher_wake(struct publisher *p, struct mono now)
     overdue(p, now);
     if (p->state == PUBLISHER_OFFLINE && mono_reached(now, p->retry) && !p->w.outstanding) {
         p->state = PUBLISHER_CONNECTING;
-        p->answer_by = mono_add_ms(now, ANSWER_MS);
         if (client_connect(p->client, NULL, NULL, &e) < 0)
             refused(p, -1, now);
     }
@@ -377,9 +375,9 @@ void publisher_wake(struct publisher *p, struct mono now)
     stream_head(p->store, p->sink->stream, &p->head_epoch, &p->head_n, &p->head_at_ms, &e);
 }
 
-bool publisher_lost(const struct publisher *p, struct mono now)
+const char *publisher_broken(const struct publisher *p, struct mono now)
 {
-    return p->state == PUBLISHER_CONNECTING && mono_reached(now, p->answer_by);
+    return client_broken(p->client, now);
 }
 
 struct mono publisher_due(const struct publisher *p)

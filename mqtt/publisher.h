@@ -8,7 +8,6 @@
 #include "mqtt/cursor.h"
 #include "mqtt/sink.h"
 #include <jansson.h>
-#include <stdbool.h>
 
 struct publisher;
 enum publisher_state {
@@ -23,7 +22,6 @@ void publisher_free(struct publisher *p); /* writes the cursor, disconnects */
 int publisher_fd(const struct publisher *p);
 void publisher_wake(struct publisher *p, struct mono now);
 struct mono publisher_due(const struct publisher *p);
-/* The library has not answered a connect long after its own time limit: it has lost the call, as it
- * does when it gets no memory. Only a new process has a whole one. */
-bool publisher_lost(const struct publisher *p, struct mono now);
+/* NULL, or in what way the MQTT library is past use (client_broken). */
+const char *publisher_broken(const struct publisher *p, struct mono now);
 json_t *publisher_report(const struct publisher *p); /* for sink.report; caller's */

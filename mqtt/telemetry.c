@@ -298,6 +298,11 @@ struct mono telemetry_due(const struct telemetry *t)
     return mono_min(t->heartbeat, t->due);
 }
 
+const char *telemetry_broken(const struct telemetry *t, struct mono now)
+{
+    return client_broken(t->client, now);
+}
+
 int telemetry_fd(const struct telemetry *t)
 {
     return client_fd(t->client);

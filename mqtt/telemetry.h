@@ -10,6 +10,8 @@ struct telemetry;
 int telemetry_new(const struct sink *s, const char *site, const char *version,
                   struct telemetry **ret, struct err *e);
 void telemetry_free(struct telemetry *t); /* says offline first */
+/* NULL, or in what way the MQTT library is past use (client_broken). */
+const char *telemetry_broken(const struct telemetry *t, struct mono now);
 int telemetry_fd(const struct telemetry *t);
 /* NULL: lotlined is gone */
 void telemetry_status(struct telemetry *t, const json_t *status, struct mono now);
