@@ -28,6 +28,11 @@ static atomic_uint failed;
 
 #ifdef __SANITIZE_ADDRESS__
 #define REAL_REALLOC __interceptor_realloc
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libpaho"; /* it forgets the buffer that it could not enlarge */
+}
 #else
 #define REAL_REALLOC __libc_realloc
 #endif
