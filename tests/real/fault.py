@@ -97,7 +97,7 @@ class Hang(Page):
 
 class Memory(Page):
     """fault_memory.c: each place of a program at which it allocates fails once."""
-    words = "on gap_ns calls failed failed_ns s0 s1 s2 s3 s4 s5".split()
+    words = "on gap_ns calls failed failed_ns s0 s1 s2 s3 s4 s5 first depth".split()
     shim, variable, size = "fault_memory", "LOTLINE_FAULT_MEMORY", 4096 + (8 << 16)
 
     def stack(self, pid_maps):

@@ -1,6 +1,6 @@
 /* LD_PRELOAD: an allocation fails where none has failed before. A place is the stack of its last
- * six callers; the places that have failed stand in a table beside the shared page (fault.py), so
- * that a few runs of a program meet every place once. Addresses must not be random: setarch -R.
+ * callers, six or as many as the page says; the places that have failed stand in a table beside the
+ * shared page (fault.py), so that a few runs of a program meet every place once.
  * LOTLINE_FAULT_MEMORY names the page. */
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,12 +25,15 @@ struct page {
     _Atomic int64_t calls, failed;
     _Atomic int64_t failed_ns;
     _Atomic int64_t stack[DEPTH]; /* of the last failure */
-    char rest[4096 - 11 * 8];
+    _Atomic int64_t first;        /* only so many allocations of a process may fail; 0: all */
+    _Atomic int64_t depth;        /* how many callers make a place; 0: DEPTH */
+    char rest[4096 - 13 * 8];
     _Atomic uint64_t place[SLOTS];
 };
 
 static struct page *page;
 static _Thread_local int inside;
+static _Atomic int64_t mine; /* calls of this process */
 
 static void *(*real_malloc)(size_t);
 static void *(*real_calloc)(size_t, size_t);
@@ -91,12 +94,24 @@ static int64_t now_ns(void)
     return t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* Where in its file: a library that is loaded late stands elsewhere each time. */
+static uint64_t place_of(void *at)
+{
+    Dl_info info;
+    uint64_t hash = 1469598103934665603u;
+    if (!dladdr(at, &info) || !info.dli_fname)
+        return 0;
+    for (const char *c = info.dli_fname; *c; c++)
+        hash = (hash ^ (uint64_t)(unsigned char)*c) * 1099511628211u;
+    return hash ^ ((uint64_t)(uintptr_t)at - (uint64_t)(uintptr_t)info.dli_fbase);
+}
+
 /* True once for each place. */
 static int is_new(void *const *stack, int n)
 {
     uint64_t hash = 1469598103934665603u;
     for (int i = 0; i < n; i++)
-        hash = (hash ^ (uint64_t)(uintptr_t)stack[i]) * 1099511628211u;
+        hash = (hash ^ place_of(stack[i])) * 1099511628211u;
     hash |= 1;
     for (uint64_t i = 0; i < TRIES; i++) {
         uint64_t none = 0;
@@ -114,14 +129,18 @@ static int fails(void)
     void *stack[DEPTH + SKIP];
     if (!page || inside || !atomic_load(&page->on))
         return 0;
-    int64_t gap = atomic_load(&page->gap_ns);
+    int64_t gap = atomic_load(&page->gap_ns), first = atomic_load(&page->first);
     atomic_fetch_add(&page->calls, 1);
+    if (atomic_fetch_add(&mine, 1) >= first && first)
+        return 0;
     if (gap && now_ns() - atomic_load(&page->failed_ns) < gap)
         return 0;
     inside++;
     int n = backtrace(stack, DEPTH + SKIP) - SKIP;
+    int64_t depth = atomic_load(&page->depth);
+    int once = n > 0 && is_new(stack + SKIP, depth && depth < n ? (int)depth : n);
     inside--;
-    if (n <= 0 || !is_new(stack + SKIP, n))
+    if (!once)
         return 0;
     for (int i = 0; i < DEPTH; i++)
         atomic_store(&page->stack[i], i < n ? (int64_t)(intptr_t)stack[SKIP + i] : 0);

@@ -1,18 +1,22 @@
 #!/usr/bin/python3
-"""malloc, calloc and realloc fail once at every place that allocates (the stack of its last six callers), in
-lotlined, lotline-web, lotline-mqtt and the CLI.
+"""malloc, calloc and realloc fail once at every place that allocates, in lotlined, lotline-web, lotline-mqtt and
+the CLI. A place is the stack of its last callers.
 
-  start   each start meets the next place: it ends with exit 1 and an error, or goes on as if nothing had been
-  work    items, weighings, commands, pages, events for a buyer, with a new place failing every few
-          milliseconds: refused, repeated, or the program ends with an error and is started again
+  start   each start meets the next place among its first n allocations (four callers), until a start meets no
+          new one: it ends with exit 1 and an error, or goes on as if nothing had been
+  work    items, weighings, commands, pages, events for a buyer, with a new place (six callers) failing every few
+          milliseconds, how many the seed says: refused, repeated, or the program ends with an error and is
+          started again
 
-Paho 1.3.12 itself ends by SIGSEGV when its own threads get no memory (`paho` counts that): systemd starts the
-publisher again, and the buyer misses nothing. Must hold: else no end by a signal, no silent end; what the CLI or a page answers is what it answers with memory,
-or an error; the record holds what the PLC says, the buyer has every event once and in order."""
+Paho 1.3.12 itself ends by SIGSEGV when it gets no memory (`paho` counts that): systemd starts the publisher
+again, and the buyer misses nothing. Must hold: else no end by a signal, no silent end; what the CLI or a page
+answers is what it answers with memory, or an error; the record holds what the PLC says, the buyer has every event
+once and in order."""
 import argparse
 import http.client
 import os
 import pathlib
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -32,7 +36,9 @@ from rig.proc import free_port, wait_for
 from rig.shed import ROOT, Shed
 from sorting import EXACT, Belt, sorter
 
-GAP_MS = 15
+GAP_MS = (5, 40)
+START_DEPTH = 4
+STARTS_MAX = 3000      # there are places without end, then
 COMMANDS = (("status",), ("lot", "list"), ("lot", "show", "LOT"), ("trace", "LOT"), ("recall", "LOT"), ("log", "verify"),
             ("export", "epcis", "--lot", "LOT"), ("crop", "check", "CROP"), ("map", "check", "MAP"),
             ("config", "check", "CONFIG"))
@@ -41,11 +47,11 @@ PAGES = ("/10/LOT", "/10/LOT/epcis", "/10/LOT/proof", "/10/LOT/event", "/v1/stre
 
 
 class Memory:
-    def __init__(self, run, starts, rounds, build=None):
-        self.shed = Shed(run, build=build, site="memory", env={})
-        self.starts, self.rounds = starts, rounds
-        self.differences, self.count, self.page, self.ended = [], {}, {}, {}
-        self.paho, self.maps = 0, ""
+    def __init__(self, run, n, rounds, seed=1, build=None):
+        self.shed = Shed(run, build=build, seed=seed, site="memory", env={})
+        self.n, self.rounds, self.seed, self.random = n, rounds, seed, random.Random(seed)
+        self.differences, self.count, self.page, self.ended, self.starts = [], {}, {}, {}, {}
+        self.paho, self.maps, self.web_port = 0, "", free_port()
 
     def differ(self, what):
         self.differences.append(what)
@@ -54,7 +60,7 @@ class Memory:
         s = self.shed
         for name in ("lotlined", "sink", "web", "cli"):
             self.page[name] = fault.Memory(s.path(f"{name}.page"), s.build)
-            self.count[name], self.ended[name] = 0, 0
+            self.count[name], self.ended[name], self.starts[name] = 0, 0, 0
         s.start_sim([sorter("s1", ring=1024), "scale:name=w1,port=0,unit=1,settle-ms=60"])
         s.write_config(**s.quick_scale())
         s.start_broker()
@@ -71,37 +77,59 @@ class Memory:
         return " ".join(f"{x:#x}" for x in (p.s0, p.s1, p.s2, p.s3, p.s4, p.s5))
 
     # ---- starts
-    def start(self, name, argv, ready):
-        """Starts the program until a start meets no new place, or so many times."""
+    def start(self, name, argv, ready, heard=None):
+        """Starts the program until a start meets no new place. ready(what it wrote, size of `heard` before)."""
         s, page = self.shed, self.page[name]
-        page.on, page.gap_ns = 1, 0
-        for n in range(self.starts[name]):
+        page.on, page.gap_ns, page.first, page.depth = 1, 0, self.n, START_DEPTH
+        for n in range(STARTS_MAX):
             log = s.path(name + ".log")
             size = log.stat().st_size if log.exists() else 0
+            since = heard.stat().st_size if heard else 0
             before, p = page.failed, s.process(name, ["setarch", "-R", *argv], env=page.env)
-            wait_for(f"{name} to start or end", lambda: not p.running() or ready(log.read_bytes()[size:]), 30, 0.002)
+            wait_for(f"{name} to start or end",
+                     lambda: not p.running() or ready(log.read_bytes()[size:], since), 60, 0.002)
             up = p.running()
             code = p.stop() if up else p.p.returncode
             text = log.read_bytes()[size:].decode(errors="replace").strip()
             self.count[name] += page.failed - before
-            if code < 0 or code > 1 or not up and (code != 1 or not text):
+            self.starts[name] += 1
+            if code < 0 and self.by_paho(name):
+                self.paho += 1
+            elif code < 0 or code > 1 or not up and (code != 1 or not text):
                 self.differ(f"{name}, start {n}: exit {code}: {text[-300:]}: {self.tell(name)}")
             if page.failed == before:
                 break
-        page.on = 0
+        else:
+            self.differ(f"{name}: each of {STARTS_MAX} starts meets a new place")
+        self.calm(name)
         s.parts.pop(name)
+
+    def calm(self, name):
+        """Nothing fails any more; at work all allocations may, and a place is its whole stack."""
+        page = self.page[name]
+        page.on = page.first = page.depth = 0
+
+    def by_paho(self, name):
+        """Whether a signal that ended the program came in the library."""
+        return name == "sink" and any(x.startswith("libpaho") for x in self.page[name].stack(self.maps)[:2])
 
     def start_all(self):
         s = self.shed
         s.parts["lotlined"].stop()
-        self.start("lotlined", [s.build / "lotlined", "--config", s.path("lotlined.yaml")], lambda t: b"ready:" in t)
+        self.start("lotlined", [s.build / "lotlined", "--config", s.path("lotlined.yaml")], lambda t, _: b"ready:" in t)
         s.start_daemon()
         s.start_sink().stop()
-        self.start("sink", [s.build / "lotline-mqtt", "--config", s.path("mqtt-market.yaml")],
-                   lambda t: b"connected" in t)
+        self.begin("sink").stop()       # where its libraries stand
+        heard = s.path("mosquitto.log")
+
+        def connected(_, since):
+            """Both clients: all that the library does at a start is done."""
+            text = heard.read_bytes()[since:]
+            return b" as lotline-market (" in text and b" as lotline-market-status (" in text
+        self.start("sink", [s.build / "lotline-mqtt", "--config", s.path("mqtt-market.yaml")], connected, heard)
         port = s.path("web.port")
 
-        def listening(_):
+        def listening(*_):
             return port.exists() and port.stat().st_size > 0 and not port.unlink()
         self.start("web", [s.build / "lotline-web", "--role", "public", "--store", s.store, "--socket", s.socket,
                            "--listen", "127.0.0.1:0", "--port-file", port, "--text-dir", s.build / "mo",
@@ -128,18 +156,21 @@ class Memory:
             words = self.words(command)
             page.on = 0
             want = self.run(words)
-            page.on = 1
-            for _ in range(self.starts["cli"]):
+            page.on, page.first, page.depth = 1, self.n, START_DEPTH
+            for _ in range(STARTS_MAX):
                 before = page.failed
                 code, out, said = self.run(words, env)
                 self.count["cli"] += page.failed - before
+                self.starts["cli"] += 1
                 if code < 0 or code > 4 or code and not said and not out:
                     self.differ(f"lotline {' '.join(command)}: exit {code}: {said}: {self.tell('cli')}")
                 elif code == 0 and command[0] in STABLE and out != want[1]:
                     self.differ(f"lotline {' '.join(command)}: another answer: {out[:200]}: {self.tell('cli')}")
                 if page.failed == before:
                     break
-        page.on = 0
+            else:
+                self.differ(f"lotline {' '.join(command)}: each of {STARTS_MAX} starts meets a new place")
+        self.calm("cli")
 
     # ---- work
     def begin(self, name):
@@ -171,8 +202,7 @@ class Memory:
             return
         code = p.p.returncode
         self.ended[name] += 1
-        at = self.page[name].stack(self.maps) if name == "sink" else []
-        if code < 0 and at and any(x.startswith("libpaho") for x in at[:2]):
+        if code < 0 and self.by_paho(name):
             self.paho += 1
         elif code != 1 or not p.tail(1).strip():
             self.differ(f"{name} ended with {code}: {p.tail(2)}: {self.tell(name)}")
@@ -181,7 +211,6 @@ class Memory:
     def work(self):
         s = self.shed
         s.parts["lotlined"].stop()
-        self.web_port = free_port()
         for name in ("lotlined", "sink", "web"):
             self.begin(name)
         self.buyer = PahoBuyer(s.mqtt_port)
@@ -191,7 +220,7 @@ class Memory:
         self.belt.feed(100000000, 60)
         for n in range(self.rounds):
             for name in ("lotlined", "sink", "web"):
-                self.page[name].gap_ns, self.page[name].on = GAP_MS * 1000000, 1
+                self.page[name].gap_ns, self.page[name].on = self.random.randint(*GAP_MS) * 1000000, 1
             self.belt.sim.do("s1", "restart-feed")
             self.ask(n)
             for path in PAGES[:-1]:
@@ -266,15 +295,14 @@ class Memory:
         code, text = s.lotline("store", "rebuild", "--check")
         if code:
             self.differ(f"store rebuild --check: {code} {text}")
-        return dict(name="memory", places=self.count, ended=self.ended, paho=self.paho, items=r["items_stored"], events=n,
-                    requests=self.rounds, differences=len(self.differences))
+        return dict(name="memory", seed=self.seed, n=self.n, starts=self.starts, places=self.count, ended=self.ended,
+                    paho=self.paho, items=r["items_stored"], events=n, requests=self.rounds,
+                    differences=len(self.differences))
 
 
-def run_memory(folder, starts, rounds, build=None):
-    """starts: of each program at most, dict or number."""
-    if isinstance(starts, int):
-        starts = dict.fromkeys(("lotlined", "sink", "web", "cli"), starts)
-    m = Memory(folder, starts, rounds, build)
+def run_memory(folder, n, rounds, seed=1, build=None):
+    """n: so many of the first allocations of each start."""
+    m = Memory(folder, n, rounds, seed, build)
     began = time.monotonic()
     try:
         m.prepare()
@@ -288,11 +316,13 @@ def run_memory(folder, starts, rounds, build=None):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--n", type=int, default=2000, help="starts of each program at most")
-    p.add_argument("--rounds", type=int, default=200)
+    p.add_argument("--n", type=int, default=3000, help="so many of the first allocations of each start")
+    p.add_argument("--rounds", type=int, default=100)
+    p.add_argument("--seed", type=int, default=1)
     a = p.parse_args()
+    print(f"seed {a.seed}", file=sys.stderr, flush=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="lotline-memory-"))
-    report, differences = run_memory(folder / "shed", a.n, a.rounds)
+    report, differences = run_memory(folder / "shed", a.n, a.rounds, a.seed)
     return end(folder, report, differences, 60)
 
 

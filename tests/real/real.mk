@@ -32,9 +32,9 @@ check-stops: packages-check ## programs, single threads, PLC, scale and broker s
 	@$(REAL)/stops.py --n $(or $(N),40) --seed $(or $(SEED),1)
 
 .PHONY: check-malloc
-check-malloc: packages-check ## memory fails once at every place that asks for it, in every program; N=60 starts each, ROUNDS=100
+check-malloc: packages-check ## memory fails once at every place that asks for it, in every program; N=3000 allocations of a start, ROUNDS=100 SEED=1
 	@$(MAKE) --no-print-directory -s -j2 all mo real-shims
-	@$(REAL)/memory.py --n $(or $(N),60) --rounds $(or $(ROUNDS),100)
+	@$(REAL)/memory.py --n $(or $(N),3000) --rounds $(or $(ROUNDS),100) --seed $(or $(SEED),1)
 
 .PHONY: check-upgrade
 check-upgrade: packages-check ## the version before, this one, that one, this one again, with deaths at every call; N=100 SEED=
