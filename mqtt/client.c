@@ -9,8 +9,8 @@
  * 3. The window stays at or under what the broker granted: paho 1.3.12 is not woken by a PUBACK and
  *    would sleep up to a second otherwise.
  * 4. paho keeps one buffer for what comes in all connections. When it gets no memory for it, it
- *    hears nobody any more, for good: "deaf". The words of the failure alone tell that from a
- *    broker that cannot be reached, and the probe from one that closes without a word. */
+ *    hears nobody any more, for good. From outside that is a broker that cannot be reached or
+ * closes without a word; only a trial against this process itself (probe.c) tells them apart. */
 #include "mqtt/client.h"
 #include "base/log.h"
 #include "base/ring.h"
@@ -29,7 +29,7 @@
 #define EVENTS       256
 #define RECEIVE_NONE 65535
 #define ANSWER_MS    30000 /* three times paho's own limit for a connect */
-#define DEAF_MAX     6
+#define UNHEARD_MAX  4
 
 struct slot {
     struct client *client;
@@ -44,12 +44,12 @@ struct client {
     int fd;
     bool connected, connecting;
     struct mono answer_by; /* of a connect */
-    unsigned deaf;         /* connects in a row (invariant 4) */
+    unsigned unheard;      /* connects in a row without a word of the broker (invariant 4) */
+    struct probe *probe;
     struct slot slots[SLOTS];
     atomic_uint dropped; /* messages too long or more than the ring holds */
 };
-/* What the ring carries. */
-enum { NO_SLOT = -1, NO_SLOT_DEAF = -2 }; /* the latter: of a refusal of which paho heard nothing */
+/* What the ring carries: slot −1 when the event has none. */
 struct record {
     struct client_event ev;
     int slot;
@@ -67,49 +67,38 @@ static void push(struct client *c, struct record r) /* invariant 1 */
 static void on_connected5(void *ctx, MQTTAsync_successData5 *r)
 {
     int max = MQTTProperties_getNumericValue(&r->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM);
-    push(ctx, (struct record){{.kind = CLIENT_CONNECTED, .code = max > 0 ? max : RECEIVE_NONE},
-                              NO_SLOT});
+    push(ctx,
+         (struct record){{.kind = CLIENT_CONNECTED, .code = max > 0 ? max : RECEIVE_NONE}, -1});
 }
 
 static void on_connected3(void *ctx, MQTTAsync_successData *r)
 {
     (void)r;
-    push(ctx, (struct record){{.kind = CLIENT_CONNECTED, .code = RECEIVE_NONE}, NO_SLOT});
-}
-
-/* paho's words when CONNECT went and no CONNACK could be read (invariant 4) */
-static bool is_deaf(const char *words)
-{
-    return words && (strcmp(words, "TCP connect completion failure") == 0 ||
-                     strcmp(words, "socket error") == 0);
-}
-
-static void refused(struct client *c, int code, const char *words)
-{
-    bool deaf = is_deaf(words);
-    push(c, (struct record){{.kind = CLIENT_REFUSED, .code = code}, deaf ? NO_SLOT_DEAF : NO_SLOT});
+    push(ctx, (struct record){{.kind = CLIENT_CONNECTED, .code = RECEIVE_NONE}, -1});
 }
 
 static void on_refused5(void *ctx, MQTTAsync_failureData5 *r)
 {
-    refused(ctx, r->reasonCode ? (int)r->reasonCode : r->code, r->message);
+    push(ctx,
+         (struct record){
+             {.kind = CLIENT_REFUSED, .code = r->reasonCode ? (int)r->reasonCode : r->code}, -1});
 }
 
 static void on_refused3(void *ctx, MQTTAsync_failureData *r)
 {
-    refused(ctx, r->code, r->message);
+    push(ctx, (struct record){{.kind = CLIENT_REFUSED, .code = r->code}, -1});
 }
 
 static void on_lost(void *ctx, char *cause)
 {
     (void)cause;
-    push(ctx, (struct record){{.kind = CLIENT_LOST}, NO_SLOT});
+    push(ctx, (struct record){{.kind = CLIENT_LOST}, -1});
 }
 
 static void on_disconnected(void *ctx, MQTTProperties *p, enum MQTTReasonCodes code)
 {
     (void)p;
-    push(ctx, (struct record){{.kind = CLIENT_LOST, .code = (int)code}, NO_SLOT});
+    push(ctx, (struct record){{.kind = CLIENT_LOST, .code = (int)code}, -1});
 }
 
 static void slot_event(struct slot *s, enum client_event_kind kind, int code)
@@ -165,7 +154,7 @@ static int on_message(void *ctx, char *topic, int topic_len, MQTTAsync_message *
         memcpy(m->payload, msg->payload, m->n);
         m->payload[m->n] = 0;
         message_properties(m, &msg->properties);
-        push(c, (struct record){{.kind = CLIENT_MESSAGE, .message = m}, NO_SLOT});
+        push(c, (struct record){{.kind = CLIENT_MESSAGE, .message = m}, -1});
     } else {
         free(m);
         atomic_fetch_add(&c->dropped, 1);
@@ -238,6 +227,7 @@ void client_free(struct client *c)
             nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
         MQTTAsync_destroy(&c->handle);
     }
+    probe_free(c->probe);
     struct client_event ev;
     while (c->events && client_next(c, &ev))
         client_message_free(ev.message);
@@ -272,12 +262,12 @@ bool client_next(struct client *c, struct client_event *ret)
     if (r.ev.kind == CLIENT_CONNECTED) {
         c->connected = true;
         c->connecting = false;
-        c->deaf = 0;
+        c->unheard = 0;
     } else if (r.ev.kind == CLIENT_REFUSED || r.ev.kind == CLIENT_LOST) {
         c->connected = c->connecting = false;
     }
     if (r.ev.kind == CLIENT_REFUSED)
-        c->deaf = r.slot == NO_SLOT_DEAF ? c->deaf + 1 : 0;
+        c->unheard = r.ev.code < 0 ? c->unheard + 1 : 0;
     if (r.ev.kind == CLIENT_CONNECTED || r.ev.kind == CLIENT_REFUSED)
         c->answer_by = MONO_NEVER;
     *ret = r.ev;
@@ -293,10 +283,10 @@ const char *client_broken(struct client *c, struct mono now)
 {
     if (mono_reached(now, c->answer_by))
         return "has lost a connect";
-    if (c->deaf < DEAF_MAX)
+    if (c->unheard < UNHEARD_MAX)
         return NULL;
-    c->deaf = 0; /* unless it is the library, as many again */
-    return probe_waits(c->o.host, c->o.port) ? "hears no broker any more" : NULL;
+    c->unheard = 0; /* unless it is the library, as many again */
+    return probe_passes(&c->probe) ? NULL : "hears no broker any more";
 }
 
 int client_connect(struct client *c, const char *will_topic, const char *will, struct err *e)
@@ -349,7 +339,7 @@ int client_connect(struct client *c, const char *will_topic, const char *will, s
         return 0;
     c->connecting = false;
     c->answer_by = MONO_NEVER;
-    c->deaf++; /* nothing went to a broker yet */
+    c->unheard++;
     return err_set(e, ERR_UNREACHABLE, "broker %s: %s", c->uri, client_reason(rc, c->o.v5));
 }
 

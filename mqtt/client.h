@@ -1,8 +1,8 @@
 /* One MQTT connection over paho MQTTAsync (Debian's 1.3.12), used as facts prescribe: MQTT 5 (or
  * 3.1.1), persistence NONE, clean start, no automatic reconnect, will set anew at each connect.
  * All functions are called by the program's one publisher thread; paho's own threads only push
- * fixed records into a ring and ring an eventfd. The only file that knows MQTTAsync.h
- * is client.c. */
+ * fixed records into a ring and ring an eventfd. The only files that know MQTTAsync.h
+ * are client.c and probe.c. */
 #pragma once
 #include "base/clock.h"
 #include "base/err.h"
@@ -55,9 +55,9 @@ int client_connect(struct client *c, const char *will_topic, const char *will, s
 void client_drop(struct client *c);
 bool client_connected(const struct client *c);
 /* NULL, or why the library is past use, as it is after it got no memory at the wrong place: it has
- * not answered a connect long after its own time limit, or one connection after the other stands
- * and it hears nothing, though somebody waits at the broker's address. Only a new process has a
- * whole one. May block as probe_waits does, once in many refusals. */
+ * not answered a connect long after its own time limit, or several failed in a row without a word
+ * of the broker, and then one to this process itself. Only a new process has a whole one. May block
+ * as probe_passes does, once in four failures. */
 const char *client_broken(struct client *c, struct mono now);
 
 /* QoS 1 publishes are followed by exactly one ACKED or FAILED with `context`. ERR_AGAIN: more in

@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define ATTEMPTS  6
+#define ATTEMPTS  4
 #define PATIENCE  31000
 #define PEERS_MAX 64
 
@@ -52,7 +52,7 @@ void *realloc(void *p, size_t n)
 
 /* ---- a broker of few words ---- */
 
-enum manner { ANSWERS, MUTE, CLOSES };
+enum manner { ANSWERS, MUTE, CLOSES, HANGS_UP };
 struct broker {
     enum manner manner;
     int listener, port;
@@ -60,13 +60,15 @@ struct broker {
     atomic_bool stop;
 };
 
-static void hear(const struct broker *b, int fd)
+/* False: it hangs up. */
+static bool hear(const struct broker *b, int fd)
 {
     static const unsigned char connack[] = {0x20, 3, 0, 0, 0};
     unsigned char packet[512];
     if (recv(fd, packet, sizeof(packet), MSG_DONTWAIT) > 0 && packet[0] == 0x10 &&
         b->manner == ANSWERS)
         assert_int_equal(send(fd, connack, sizeof(connack), MSG_NOSIGNAL), sizeof(connack));
+    return b->manner != HANGS_UP;
 }
 
 static void *stand(void *arg)
@@ -77,8 +79,10 @@ static void *stand(void *arg)
     while (!atomic_load(&b->stop)) {
         poll(f, n, 10);
         for (nfds_t i = 1; i < n; i++)
-            if (f[i].revents)
-                hear(b, f[i].fd);
+            if (f[i].revents && !hear(b, f[i].fd)) {
+                close(f[i].fd);
+                f[i].fd = -1;
+            }
         if (!f[0].revents)
             continue;
         int fd = accept(b->listener, NULL, NULL);
@@ -87,8 +91,9 @@ static void *stand(void *arg)
         else if (fd >= 0)
             close(fd);
     }
-    while (n > 1)
-        close(f[--n].fd);
+    while (--n > 0)
+        if (f[n].fd >= 0)
+            close(f[n].fd);
     return NULL;
 }
 
@@ -137,18 +142,30 @@ static enum client_event_kind attempt(struct client *c)
     return ev.kind;
 }
 
-static void a_broker_that_closes_without_a_word_breaks_nothing(void **state)
+static void breaks_nothing(enum manner manner)
 {
     struct broker b;
-    (void)state;
-    broker_start(&b, CLOSES);
+    broker_start(&b, manner);
     struct client *c = client_of(&b);
-    for (int i = 0; i < ATTEMPTS + 1; i++) {
+    for (int i = 0; i < 2 * ATTEMPTS + 1; i++) { /* two trials */
         assert_int_equal(attempt(c), CLIENT_REFUSED);
         assert_null(client_broken(c, mono_now()));
     }
     client_free(c);
     broker_stop(&b);
+}
+
+static void a_broker_that_closes_without_a_word_breaks_nothing(void **state)
+{
+    (void)state;
+    breaks_nothing(CLOSES);
+}
+
+/* As one does that speaks only TLS, or only MQTT 3.1.1, or does not want this client. */
+static void a_broker_that_closes_on_a_connect_breaks_nothing(void **state)
+{
+    (void)state;
+    breaks_nothing(HANGS_UP);
 }
 
 static void a_connect_that_is_never_answered_is_lost(void **state)
@@ -187,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_broker_that_closes_without_a_word_breaks_nothing),
+        cmocka_unit_test(a_broker_that_closes_on_a_connect_breaks_nothing),
         cmocka_unit_test(a_connect_that_is_never_answered_is_lost),
         cmocka_unit_test(a_library_that_takes_no_packet_any_more_is_broken),
     };

@@ -1,8 +1,13 @@
-/* Whether somebody stands at an address: what paho's own words ("no connection") leave open. */
+/* Whether the MQTT library can still connect to anything. Without memory at one place paho 1.3.12
+ * loses the buffer that all connections of a process read into (SocketBuffer.c) and from then on
+ * gives up each of them at the first packet: nothing but a new process helps. That a broker is
+ * away, or closes, looks the same from outside; so the library is led to a listener of this process
+ * that gives the shortest answer there is. Publisher thread. */
 #pragma once
 #include <stdbool.h>
-#include <stdint.h>
 
-/* A TCP connection there is accepted, and left open for a moment by one who waits to be spoken to.
- * Publisher thread; blocks up to a second and a half, and while a name is looked up. */
-bool probe_waits(const char *host, int64_t port);
+struct probe;
+/* *p is made when it is NULL. Blocks at most 5 s, where all is well milliseconds. False: the
+ * library did not connect. True also where the trial itself could not be made. */
+bool probe_passes(struct probe **p);
+void probe_free(struct probe *p);
