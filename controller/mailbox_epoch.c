@@ -36,11 +36,11 @@ static enum event event_of_record(const struct mailbox *m, const struct mb_heade
     return EV_OURS;
 }
 
-/* SEQ and OUT never wrap (rule 1), and the record counts on it: OLDEST_SEQ is 1 … HEAD_SEQ + 1.
- * LAST is out of reach: 12 years of ten items a second. */
+/* SEQ and OUT never wrap (rule 1: a PLC ends its epoch before), and the record counts on it:
+ * OLDEST_SEQ is 1 … HEAD_SEQ + 1. */
 static bool in_order(const struct mb_header *h)
 {
-    const uint32_t LAST = 0xF0000000;
+    const uint32_t LAST = 0xFFFF0000;
     return h->oldest_seq >= 1 && h->oldest_seq - 1 <= h->head_seq && h->head_seq <= LAST &&
            h->out_head <= LAST;
 }
@@ -293,6 +293,7 @@ static void checked(struct mailbox *m, const struct mb_header *h, struct mono no
     m->phase = slots ? ADOPTING : RUNNING;
     m->adopt_next = after(h->oldest_seq, m->handed + 1) ? h->oldest_seq : m->handed + 1;
     m->adopt_last = m->covered;
+    m->adopt_refused = 0;
     if (slots && after(m->adopt_next, m->adopt_last))
         m->phase = RUNNING;
     if (m->phase == RUNNING)

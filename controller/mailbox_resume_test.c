@@ -153,6 +153,23 @@ static void slots_are_adopted_when_a_busy_plc_answers_at_last(void **state)
     th_free(t);
 }
 
+/* One refusal may be a disturbance: what was decided is not decided again for it. */
+static void slots_that_are_refused_once_are_read_again(void **state)
+{
+    (void)state;
+    struct th *t = slots_written(3);
+    t->slot_reads = 2; /* no such address */
+    th_crash(t);
+    do
+        th_step(t);
+    while (t->last_want.fc != 3 || t->last_want.addr < t->plc.host);
+    t->slot_reads = 0;
+    th_run_ms(t, 300, true);
+    assert_int_equal(t->adopted, 3);
+    assert_int_equal(t->rec.seq, 3);
+    th_free(t);
+}
+
 static void slots_that_cannot_be_read_back_are_decided_anew_and_said(void **state)
 {
     (void)state;
@@ -215,6 +232,7 @@ int main(void)
         cmocka_unit_test(outcomes_of_an_unknown_epoch_beyond_the_ring_are_a_gap),
         cmocka_unit_test(a_ring_too_small_is_said_behind_another_quarantine),
         cmocka_unit_test(slots_are_adopted_when_a_busy_plc_answers_at_last),
+        cmocka_unit_test(slots_that_are_refused_once_are_read_again),
         cmocka_unit_test(slots_that_cannot_be_read_back_are_decided_anew_and_said),
         cmocka_unit_test(an_alarm_without_room_is_dropped_its_row_is_not),
         cmocka_unit_test(a_busy_plc_keeps_its_joint_requests),

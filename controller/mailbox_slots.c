@@ -9,7 +9,7 @@
 #include "controller/mailbox_state.h"
 #include <string.h>
 
-enum { ILLEGAL_FUNCTION = 1, ILLEGAL_VALUE = 3, BUSY_PAUSE_MS = 10 };
+enum { ILLEGAL_FUNCTION = 1, ILLEGAL_VALUE = 3, REFUSALS = 3, BUSY_PAUSE_MS = 10 };
 
 static uint32_t to_ring_end(const struct mailbox *m, uint32_t seq)
 {
@@ -113,7 +113,9 @@ bool adopt_want(struct mailbox *m, struct mono now, struct want *ret, struct mon
 
 void adopt_take(struct mailbox *m, const struct reply *r, struct mono now)
 {
-    bool never = r->rc == ERR_EXCEPTION && r->exception <= ILLEGAL_VALUE;
+    bool refused = r->rc == ERR_EXCEPTION && r->exception <= ILLEGAL_VALUE;
+    m->adopt_refused = refused ? m->adopt_refused + 1 : 0;
+    bool never = m->adopt_refused == REFUSALS; /* once may be a disturbance (rule 5) */
     if (m->phase != ADOPTING || (r->rc != 0 && !never)) {
         m->adopt_retry = mono_add_ms(now, BUSY_PAUSE_MS);
         return;

@@ -101,8 +101,9 @@ struct mailbox {
     uint32_t gone_told;
     struct mono gone_at;
     struct mono adopt_retry;
-    bool slot_hold;  /* after a failure: a header first */
-    bool chunk_done; /* records were read since the last header */
+    unsigned adopt_refused; /* in a row */
+    bool slot_hold;         /* after a failure: a header first */
+    bool chunk_done;        /* records were read since the last header */
     size_t held_n;
 
     /* outcomes */

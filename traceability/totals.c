@@ -193,10 +193,10 @@ int totals_in_flight(struct db *db, uint32_t run, int64_t *ret, struct err *e)
     struct stmt *s = db_q(
         db, "WITH last(id) AS (SELECT id FROM item WHERE id BETWEEN ?1 << 32 AND ?1 << 32 | ?2 "
             "ORDER BY id DESC LIMIT ?3), out(seq) AS (SELECT seq FROM outcome WHERE id BETWEEN "
-            "?4 << 32 AND ?4 << 32 | ?2 ORDER BY id DESC LIMIT 4 * ?3) "
+            "?4 AND ?5 << 32 | ?2 ORDER BY id DESC LIMIT 4 * ?3) "
             "SELECT count(*) FROM last WHERE (id & ?2) NOT IN (SELECT seq FROM out)");
-    q_int(q_int(q_int(q_int(s, 1, sp.segment), 2, LOW), 3, FLIGHT), 4, sp.base);
-    rc = q_one(s);
+    q_int(q_int(q_int(q_int(s, 1, sp.segment), 2, LOW), 3, FLIGHT), 4, first_outcome(&sp));
+    rc = q_one(q_int(s, 5, sp.base));
     if (rc < 0)
         return err_set(e, rc, "the newest items of run %u cannot be read", run);
     *ret = q_col(s, 0);

@@ -52,7 +52,7 @@ struct world {
     struct line_held held[HELD], given[HELD];
     uint32_t held_epoch[HELD];
     size_t held_n;
-    unsigned steps;
+    unsigned steps, slots_refused;
 };
 static struct world *w;
 static struct tp plain[2];    /* ring of 16, of 32 */
@@ -374,6 +374,8 @@ static void answer(const struct want *q, struct reply *r, uint8_t op, uint8_t ar
     case 1: /* refused */
         r->rc = ERR_EXCEPTION;
         r->exception = (uint8_t)(1 + arg % 6);
+        if (q->fc == 3 && q->addr >= w->plc.host) /* who does not let slots be read back */
+            w->lied |= ++w->slots_refused >= 3;
         return;
     case 2: /* lost on the way there */ r->rc = codes[arg % 5]; return;
     case 3: /* lost on the way back */
@@ -400,6 +402,8 @@ static void answer(const struct want *q, struct reply *r, uint8_t op, uint8_t ar
     }
     if (r->rc == 0 && q->fc == 3)
         w->last = *r;
+    if (q->fc == 3 && q->addr >= w->plc.host)
+        w->slots_refused = 0;
 }
 
 static void pass(int64_t ns)
