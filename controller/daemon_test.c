@@ -235,6 +235,7 @@ static void while_the_record_is_away_a_scale_keeps_what_was_known_of_it(void **s
     shed_load(s, 0);
     assert_true(s->d->stations[0].facts.trade_static && s->d->stations[0].facts.checked);
     fault_at(&fault_sql, 0);
+    s->d->stations[0].fed_ns = 0; /* as if a reading had come */
     daemon_feed_stations(s->d, s->scale_at);
     assert_true(fault_sql.fired);
     assert_true(s->d->stations[0].facts.trade_static && s->d->stations[0].facts.checked);
