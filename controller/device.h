@@ -9,7 +9,8 @@
 
 enum prio { PRIO_DIVERT, PRIO_MAILBOX, PRIO_TELEMETRY }; /* lower goes first */
 
-/* One Modbus transaction. fc 3, 4: read n words at addr. fc 16: write n words. fc 23: write wn
+/* One Modbus transaction. fc 1, 2: read n bits at addr, 16 to a word of the answer, the lowest
+ * first. fc 3, 4: read n words at addr. fc 16: write n words. fc 23: write wn
  * words at waddr, then read n words at addr. */
 struct want {
     enum prio prio;

@@ -1,5 +1,6 @@
-/* Modbus PDUs of the four functions that lotline uses: 3 and 4 read, 16 writes, 23 writes then
- * reads. Pure. A reply is accepted only when every byte of it answers the request. */
+/* Modbus PDUs of the functions that lotline uses: 1 and 2 read bits, 3 and 4 registers, 16 writes,
+ * 23 writes then reads. Pure. A reply is accepted only when every byte of it answers the request.
+ */
 #pragma once
 #include "controller/device.h"
 #include <stddef.h>

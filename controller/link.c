@@ -355,7 +355,7 @@ static int rtu_do(struct link *l, const struct want *w, struct reply *ret)
 
 static bool may_send(const struct link *l, const struct want *w)
 {
-    if (w->fc == 3 || w->fc == 4)
+    if (w->fc >= 1 && w->fc <= 4)
         return true;
     uint16_t addr = w->fc == 23 ? w->waddr : w->addr, n = w->fc == 23 ? w->wn : w->n;
     return l->may && l->may(l->may_ctx, w->unit, addr, n);
