@@ -6,7 +6,7 @@
 #include "plc-maps/map.h"
 
 #define IMAGE_WORDS    256
-#define IMAGE_REQUESTS 16
+#define IMAGE_REQUESTS MAP_REQUESTS_MAX
 
 struct image {
     const struct map *map;

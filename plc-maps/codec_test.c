@@ -14,7 +14,7 @@ static void test_types_and_orders(void **state)
     (void)state;
     static const struct {
         int type, order;
-        uint16_t words[2];
+        uint16_t words[4];
         int64_t value;
     } rows[] = {
         {TYPE_U16, ORDER_ABCD, {0x1234, 0}, 0x1234},
@@ -35,10 +35,31 @@ static void test_types_and_orders(void **state)
         {TYPE_S32, ORDER_CDAB, {0xFB1E, 0xFFFF}, -1250},
         {TYPE_S32, ORDER_BADC, {0xFFFF, 0x1EFB}, -1250},
         {TYPE_S32, ORDER_DCBA, {0x1EFB, 0xFFFF}, -1250},
+        {TYPE_U24, ORDER_ABCD, {0xAA12, 0x3456}, 0x123456}, /* the top byte is another's */
+        {TYPE_U24, ORDER_CDAB, {0x3456, 0x0012}, 0x123456},
+        {TYPE_U24, ORDER_ABCD, {0x00FF, 0xFFFF}, 16777215},
+        {TYPE_S24, ORDER_ABCD, {0x007F, 0xFFFF}, 8388607},
+        {TYPE_S24, ORDER_ABCD, {0x0080, 0x0000}, -8388608},
+        {TYPE_S24, ORDER_DCBA, {0x1EFB, 0xFF00}, -1250},
+        {TYPE_U64, ORDER_ABCD, {0x0123, 0x4567, 0x89AB, 0xCDEF}, 0x0123456789ABCDEF},
+        {TYPE_U64, ORDER_ABCDEFGH, {0x0123, 0x4567, 0x89AB, 0xCDEF}, 0x0123456789ABCDEF},
+        {TYPE_U64, ORDER_GHEFCDAB, {0xCDEF, 0x89AB, 0x4567, 0x0123}, 0x0123456789ABCDEF},
+        {TYPE_U64, ORDER_BADCFEHG, {0x2301, 0x6745, 0xAB89, 0xEFCD}, 0x0123456789ABCDEF},
+        {TYPE_U64, ORDER_HGFEDCBA, {0xEFCD, 0xAB89, 0x6745, 0x2301}, 0x0123456789ABCDEF},
+        {TYPE_U64, ORDER_ABCD, {0x7FFF, 0xFFFF, 0xFFFF, 0xFFFF}, INT64_MAX},
+        {TYPE_S64, ORDER_ABCD, {0x8000, 0, 0, 0}, INT64_MIN},
+        {TYPE_S64, ORDER_ABCD, {0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF}, -1},
+        {TYPE_S64, ORDER_HGFEDCBA, {0x1EFB, 0xFFFF, 0xFFFF, 0xFFFF}, -1250},
+        {TYPE_BCD16, ORDER_ABCD, {0x9999}, 9999},
+        {TYPE_BCD16, ORDER_BADC, {0x3412}, 1234},
+        {TYPE_BCD32, ORDER_ABCD, {0x1234, 0x5678}, 12345678},
+        {TYPE_BCD32, ORDER_CDAB, {0x5678, 0x1234}, 12345678},
+        {TYPE_BCD32, ORDER_ABCD, {0x9999, 0x9999}, 99999999},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct map_value v = {.type = rows[i].type, .order = rows[i].order, .at = 1, FREE};
-        uint16_t words[3] = {0xAAAA, rows[i].words[0], rows[i].words[1]};
+        uint16_t words[5] = {0xAAAA};
+        memcpy(words + 1, rows[i].words, sizeof rows[i].words);
         int64_t n = 0;
         assert_true(codec_number(&v, NULL, words, &n));
         assert_int_equal(n, rows[i].value);
@@ -66,6 +87,149 @@ static void test_slices(void **state)
         assert_true(codec_number(&v, NULL, &rows[i].word, &n));
         assert_int_equal(n, rows[i].value);
         assert_int_equal(codec_slice(&s, &rows[i].word), rows[i].value);
+    }
+}
+
+/* What is no number of its type is refused. */
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        int type;
+        int64_t shift, width;
+        uint16_t words[4];
+    } rows[] = {
+        {TYPE_BCD16, 0, 0, {0x12A4}},
+        {TYPE_BCD16, 0, 0, {0xA000}},
+        {TYPE_BCD32, 0, 0, {0x1234, 0x567F}},
+        {TYPE_U64, 0, 0, {0x8000, 0, 0, 0}},
+        {TYPE_ONE_HOT, 0, 5, {0}},
+        {TYPE_ONE_HOT, 0, 5, {0x0003}},
+        {TYPE_ONE_HOT, 11, 5, {0x07FF}},
+        {TYPE_ONE_HOT, 11, 5, {0x8800}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct map_value v = {
+            .type = rows[i].type, .shift = rows[i].shift, .width = rows[i].width, FREE};
+        int64_t n = 42;
+        assert_false(codec_number(&v, NULL, rows[i].words, &n));
+        assert_int_equal(n, 42);
+    }
+}
+
+static void test_signed_slices_and_one_hot(void **state)
+{
+    (void)state;
+    static const struct {
+        int type;
+        int64_t shift, width;
+        uint16_t word;
+        int64_t value;
+    } rows[] = {
+        {TYPE_SBITS, 8, 8, 0x80FF, -128}, {TYPE_SBITS, 8, 8, 0x7F00, 127},
+        {TYPE_SBITS, 0, 8, 0x7FFF, -1},   {TYPE_SBITS, 4, 3, 0x0070, -1},
+        {TYPE_SBITS, 4, 3, 0x0030, 3},    {TYPE_SBITS, 0, 16, 0x8000, -32768},
+        {TYPE_SBITS, 0, 1, 0x0001, -1},   {TYPE_ONE_HOT, 11, 5, 0x0800, 0},
+        {TYPE_ONE_HOT, 11, 5, 0x87FF, 4}, {TYPE_ONE_HOT, 0, 16, 0x8000, 15},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct map_value v = {
+            .type = rows[i].type, .shift = rows[i].shift, .width = rows[i].width, FREE};
+        int64_t n = 42;
+        assert_true(codec_number(&v, NULL, &rows[i].word, &n));
+        assert_int_equal(n, rows[i].value);
+    }
+}
+
+/* A weight of 17 bits, its highest in the status word, as AEPH's; and the same with a sign. */
+static void test_parts(void **state)
+{
+    (void)state;
+    const uint16_t words[] = {0x0001, 0x86A0}, low[] = {0xFFFE, 0x86A0};
+    struct map_value v = {.type = TYPE_PARTS,
+                          .parts = {{.at = 0, .shift = 0, .width = 1}, {.at = 1, .width = 16}},
+                          .n_parts = 2,
+                          FREE};
+    int64_t n = 0;
+    assert_int_equal(codec_first(&v), 0);
+    assert_int_equal(codec_last(&v), 1);
+    assert_int_equal(codec_bits(&v), 17);
+    assert_true(codec_number(&v, NULL, words, &n));
+    assert_int_equal(n, 100000);
+    assert_true(codec_number(&v, NULL, low, &n));
+    assert_int_equal(n, 0x86A0);
+    v.type = TYPE_SPARTS;
+    assert_true(codec_number(&v, NULL, words, &n));
+    assert_int_equal(n, 100000 - 131072);
+    v.sentinels[v.n_sentinels++] = 0x186A0;
+    assert_false(codec_number(&v, NULL, words, &n));
+}
+
+static void test_tables_and_masks(void **state)
+{
+    (void)state;
+    const uint16_t two = 2, four = 4, masked = 0xF002, ff = 0xA7FF;
+    struct map_value v = {
+        .type = TYPE_U16, .table = {.value = {0, 50, 0, 200}, .bad = {[2] = true}, .n = 4}, FREE};
+    int64_t n = 0;
+    assert_false(codec_number(&v, NULL, &two, &n));
+    assert_false(codec_number(&v, NULL, &four, &n));
+    v.table.bad[2] = false;
+    v.table.value[2] = -7;
+    assert_true(codec_number(&v, NULL, &two, &n));
+    assert_int_equal(n, -7);
+    v.mask = 0x0FFF;
+    assert_true(codec_number(&v, NULL, &masked, &n));
+    assert_int_equal(n, -7);
+    v = (struct map_value){
+        .type = TYPE_U16, .mask = 0x0FFF, .sentinels = {0x07FF}, .n_sentinels = 1, FREE};
+    assert_false(codec_number(&v, NULL, &ff, &n)); /* after masking */
+    assert_true(codec_number(&v, NULL, &masked, &n));
+    assert_int_equal(n, 2);
+}
+
+/* IEEE 754: 1.0 is 3F800000; the rest from its definition. */
+static void test_floats(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t bits;
+        int64_t mul, div;
+        bool good;
+        int64_t value;
+    } rows[] = {
+        {0x3F800000, 1, 1, true, 1},
+        {0xBF800000, 1000, 1, true, -1000},
+        {0x00000000, 1000, 1, true, 0},
+        {0x80000000, 1000, 1, true, 0}, /* minus zero */
+        {0x3F000000, 1, 1, true, 1},    /* a half, away from zero */
+        {0xBF000000, 1, 1, true, -1},
+        {0x3EFFFFFF, 1, 1, true, 0},              /* just below */
+        {0x42CAFB10, 1000, 1, true, 101490},      /* 101.4903564453125 */
+        {0x41200000, 1, 4, true, 3},              /* 2.5 */
+        {0x41459581, 1000000, 1, true, 12349000}, /* 12.3490000 to its last place */
+        {0x4B7FFFFF, 1, 1, true, 16777215},
+        {0x4B800000, 1, 1, true, 16777216},
+        {0x5EFFFFFF, 1, 1, true, 9223371487098961920},
+        {0x5F000000, 1, 1, false, 0}, /* 2^63 */
+        {0xDF000000, 1, 2, true, -4611686018427387904},
+        {0x7F7FFFFF, 1, 1, false, 0}, /* the greatest single */
+        {0x7F800000, 1, 1, false, 0}, /* infinity */
+        {0xFF800000, 1, 1, false, 0},
+        {0x7FC00000, 1, 1, false, 0}, /* NaN */
+        {0x7F800001, 1, 1, false, 0},
+        {0x00800000, 1000000, 1, true, 0},  /* the least normal */
+        {0x007FFFFF, 1000000, 1, false, 0}, /* denormal: no measure */
+        {0x00000001, 1, 1, false, 0},
+        {0x80000001, 1, 1, false, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t n = 42;
+        if (codec_float(rows[i].bits, rows[i].mul, rows[i].div, &n) != rows[i].good)
+            fail_msg("%08X: %s", rows[i].bits, rows[i].good ? "refused" : "accepted");
+        if (n != (rows[i].good ? rows[i].value : 42))
+            fail_msg("%08X x %lld / %lld reads %lld", rows[i].bits, (long long)rows[i].mul,
+                     (long long)rows[i].div, (long long)n);
     }
 }
 
@@ -194,6 +358,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types_and_orders),
         cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_signed_slices_and_one_hot),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_tables_and_masks),
+        cmocka_unit_test(test_floats),
         cmocka_unit_test(test_flags),
         cmocka_unit_test(test_sentinels_and_signs),
         cmocka_unit_test(test_scale),

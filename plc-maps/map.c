@@ -9,24 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-    const char *word, *unit;
-} roles[ROLE_COUNT] = {
-#define ROLE(name, word, unit) {word, unit},
-#include "plc-maps/roles.def"
-#undef ROLE
-};
-
-const char *map_role_word(enum map_role r)
-{
-    return roles[r].word;
-}
-
-const char *map_role_unit(enum map_role r)
-{
-    return roles[r].unit;
-}
-
 /* ---- loading ---- */
 
 static bool has_fc(const struct map *m, int64_t fc)
@@ -37,26 +19,68 @@ static bool has_fc(const struct map *m, int64_t fc)
     return false;
 }
 
-/* The parts as the public header shapes them; bounds were checked while reading. */
-static void publish(struct map *m)
+/* The smaller of the limits in words and in bytes. */
+static uint16_t longest_read(const struct map_link_part *l)
+{
+    int64_t by_bytes = l->max_read_bytes / 2;
+    return (uint16_t)(l->max_read_bytes > 0 && by_bytes < l->max_read ? by_bytes : l->max_read);
+}
+
+static void publish_link(struct map_link *ret, const struct map *m)
 {
     const struct map_link_part *l = &m->link_part;
-    m->link = (struct map_link){
-        .max_read = (uint16_t)l->max_read,
+    *ret = (struct map_link){
+        .max_read = longest_read(l),
         .max_write = (uint16_t)l->max_write,
         .max_gap = (uint16_t)l->max_gap,
+        .align = (uint16_t)l->align,
+        .fc1 = has_fc(m, 1),
+        .fc2 = has_fc(m, 2),
+        .fc3 = has_fc(m, 3),
         .fc4 = has_fc(m, 4),
+        .fc5 = has_fc(m, 5),
+        .fc6 = has_fc(m, 6),
         .fc16 = has_fc(m, 16),
         .fc23 = has_fc(m, 23),
+        .silent_unknown = l->silent_unknown,
+        .one_connection = l->one_connection,
         .timeout_ms = (uint32_t)l->timeout_ms,
         .guard_us = (uint32_t)l->guard_us,
         .turnaround_ms = (uint32_t)l->turnaround_ms,
+        .min_interval_ms = (uint32_t)l->min_interval_ms,
+        .connect_pause_ms = (uint32_t)l->connect_pause_ms,
+        .heartbeat_ms = (uint32_t)l->heartbeat_ms,
+        .frozen_ms = (uint32_t)l->frozen_ms,
+        .breaker = {(uint32_t)l->fail_after, (uint32_t)l->first_ms, (uint32_t)l->max_ms},
+        .serial = l->port,
     };
+}
+
+/* The parts as the public header shapes them; bounds were checked while reading. */
+static void publish(struct map *m)
+{
+    publish_link(&m->link, m);
+    for (size_t i = 0; i < m->n_proofs; i++)
+        m->probes[i] = m->proofs[i].probe;
     m->mailbox = (struct map_mailbox){
         .checks = m->mailbox_part.checks,
         .base = (uint32_t)m->mailbox_part.base,
         .min_ring = (uint32_t)m->mailbox_part.min_ring,
     };
+}
+
+/* Every channel's plan must be possible, so that map_channel never fails on one. */
+static void lay_out_channels(struct confdoc *d, const struct map *m)
+{
+    struct map *c = map_channels(m) > 1 ? malloc(sizeof *c) : NULL;
+    if (map_channels(m) > 1 && !c)
+        confdoc_error(d, ERR_NOMEM, m->line, "out of memory");
+    for (unsigned k = 1; c && k < map_channels(m); k++) {
+        *c = *m;
+        c->channel = k;
+        map_lay_out(d, c);
+    }
+    free(c);
 }
 
 static void build(struct confdoc *d, struct map *m, const char *stem)
@@ -66,12 +90,13 @@ static void build(struct confdoc *d, struct map *m, const char *stem)
     if (d->errors == 0 && stem && strcmp(stem, m->id) != 0)
         confdoc_error(d, ERR_CHECK, m->line,
                       "\"map\" is \"%s\", but the file is called \"%s.yaml\"", m->id, stem);
+    publish(m);
     if (d->errors == 0)
         map_check(d, m);
-    if (d->errors == 0) {
-        publish(m);
+    if (d->errors == 0)
         map_lay_out(d, m);
-    }
+    if (d->errors == 0)
+        lay_out_channels(d, m);
     if (d->errors == 0)
         map_run_vectors(d, m, vectors);
 }
@@ -192,4 +217,62 @@ bool map_trade_static(const struct map *m)
 size_t map_vectors(const struct map *m)
 {
     return m->n_vectors;
+}
+
+size_t map_probes(const struct map *m, const struct map_probe **ret)
+{
+    *ret = m->probes;
+    return m->n_proofs;
+}
+
+bool map_probe_holds(const struct map_probe *p, const uint16_t *words)
+{
+    for (size_t i = 0; i < p->n_of; i++)
+        if (((words[0] ^ p->words[i]) & p->mask) == 0)
+            return true;
+    bool same = p->n_of == 0;
+    for (size_t i = 0; same && i < p->n; i++)
+        same = ((words[i] ^ p->words[i]) & p->mask) == 0;
+    return same;
+}
+
+bool map_unit_allowed(const struct map *m, uint8_t unit)
+{
+    const struct map_link_part *l = &m->link_part;
+    for (size_t i = 0; i < l->n_units; i++)
+        if (unit >= l->unit_first[i] && unit <= l->unit_last[i])
+            return true;
+    return l->n_units == 0;
+}
+
+/* ---- channels ---- */
+
+int64_t map_record_addr(const struct map *m, const struct map_record *r)
+{
+    return r->addr + (r->channels > 1 ? m->channel * r->stride : 0);
+}
+
+unsigned map_channels(const struct map *m)
+{
+    int64_t most = 1;
+    for (size_t i = 0; i < m->n_records; i++)
+        if (m->records[i].channels > most)
+            most = m->records[i].channels;
+    return (unsigned)most;
+}
+
+int map_channel(const struct map *m, unsigned channel, struct map **ret, struct err *e)
+{
+    struct confdoc d = {0}; /* every channel was laid out while loading: there is nothing to say */
+    if (channel >= map_channels(m))
+        return err_set(e, ERR_RANGE, "map %s has %u channels, from 0: there is no channel %u",
+                       m->id, map_channels(m), channel);
+    struct map *c = malloc(sizeof *c);
+    if (!c)
+        return err_set(e, ERR_NOMEM, "no memory for channel %u of map %s", channel, m->id);
+    *c = *m;
+    c->channel = channel;
+    map_lay_out(&d, c);
+    *ret = c;
+    return 0;
 }

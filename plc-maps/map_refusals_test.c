@@ -15,10 +15,10 @@ static void all_wrong(const char *text, const struct wrong *rows, size_t n)
 static void a_value_takes_only_the_keys_of_its_type(void **state)
 {
     static const struct wrong rows[] = {
-        {"type: s32", "type: s32, equals: [1]",                "t.yaml:17: type s32 has no mask, equals and invert"},
-        {"type: s32", "type: s32, invert: yes",                "t.yaml:17: type s32 has no mask, equals and invert"},
+        {"type: s32", "type: s32, equals: [1]",                "t.yaml:17: type s32 has no equals and invert"},
+        {"type: s32", "type: s32, invert: yes",                "t.yaml:17: type s32 has no equals and invert"},
         {"type: s32", "type: s32, shift: 1",                   "t.yaml:17: type s32 has no shift and width"},
-        {"type: s32", "type: s16, order: DCBA",                "t.yaml:17: type s16 has no a word order"},
+        {"type: s32", "type: s16, order: DCBA",                "t.yaml:17: type s16 has no word order"},
         {"type: s32", "type: s32, div: 10",                    "t.yaml:17: a weight is scaled by its record's"},
         {"type: s32", "type: s32, sign: {at: 6}",              "t.yaml:17: the slice of \"sign\" is not within"},
         {"type: s32", "type: s32, sign: {at: x}",              "t.yaml:17: \"at\" must be a whole number"},

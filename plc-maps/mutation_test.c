@@ -26,7 +26,7 @@ static const struct {
     const char *key, *words;
 } vocabularies[] = {
     {"kind", "mailbox|registers"}, {"confidence", MAP_CONFIDENCES},
-    {"trade", MAP_TRADES},         {"type", MAP_TYPES},
+    {"trade", MAP_TRADES},         {"type", map_type_words},
     {"order", MAP_ORDERS},         {"area", MAP_AREAS},
     {"units", MAP_UNITS},          {"from", "length|aux1|aux2"},
     {"checks", "yes|no"},          {"pulses", "yes|no"},

@@ -44,6 +44,11 @@ static int load(const char *limits, const char *readable, const struct rec *recs
     return map_parse("p.yaml", text, strlen(text), ret, e);
 }
 
+#define Q(f, address, words, in_image, ms)                                                         \
+    {                                                                                              \
+        .fc = f, .addr = address, .n = words, .at = in_image, .period_ms = ms, .agree = 1          \
+    }
+
 struct plan_row {
     const char *name, *limits, *readable;
     struct rec recs[4];
@@ -58,84 +63,84 @@ static const struct plan_row plans[] = {
      "",
      {{0, 10, 2, 100}, {0, 12, 3, 100}},
      2,
-     {{3, 10, 5, 0, 100}},
+     {Q(3, 10, 5, 0, 100)},
      1},
     {"order in the file does not matter",
      "max_read: 20",
      "",
      {{0, 12, 3, 100}, {0, 10, 2, 100}},
      2,
-     {{3, 10, 5, 0, 100}},
+     {Q(3, 10, 5, 0, 100)},
      1},
     {"a gap that may not be read stays",
      "max_read: 20, max_gap: 5",
      "",
      {{0, 10, 2, 100}, {0, 14, 3, 100}},
      2,
-     {{3, 10, 2, 0, 100}, {3, 14, 3, 2, 100}},
+     {Q(3, 10, 2, 0, 100), Q(3, 14, 3, 2, 100)},
      2},
     {"a readable gap is bridged",
      "max_read: 20, max_gap: 2",
      "readable: [{addr: 12, words: 2, source: s}]\n",
      {{0, 10, 2, 100}, {0, 14, 3, 100}},
      2,
-     {{3, 10, 7, 0, 100}},
+     {Q(3, 10, 7, 0, 100)},
      1},
     {"a longer gap is not",
      "max_read: 20, max_gap: 1",
      "readable: [{addr: 12, words: 2, source: s}]\n",
      {{0, 10, 2, 100}, {0, 14, 3, 100}},
      2,
-     {{3, 10, 2, 0, 100}, {3, 14, 3, 2, 100}},
+     {Q(3, 10, 2, 0, 100), Q(3, 14, 3, 2, 100)},
      2},
     {"not beyond max_read",
      "max_read: 4",
      "",
      {{0, 10, 2, 100}, {0, 12, 3, 100}},
      2,
-     {{3, 10, 2, 0, 100}, {3, 12, 3, 2, 100}},
+     {Q(3, 10, 2, 0, 100), Q(3, 12, 3, 2, 100)},
      2},
     {"areas stay apart, and may have equal quantities",
      "max_read: 20",
      "",
      {{0, 10, 2, 100}, {1, 12, 2, 100}},
      2,
-     {{3, 10, 2, 0, 100}, {4, 12, 2, 2, 100}},
+     {Q(3, 10, 2, 0, 100), Q(4, 12, 2, 2, 100)},
      2},
     {"periods stay apart",
      "max_read: 20",
      "",
      {{0, 10, 2, 100}, {0, 12, 3, 500}},
      2,
-     {{3, 10, 2, 0, 100}, {3, 12, 3, 2, 500}},
+     {Q(3, 10, 2, 0, 100), Q(3, 12, 3, 2, 500)},
      2},
     {"equal quantities grow at the end",
      "max_read: 20",
      "readable: [{addr: 100, words: 8, source: s}]\n",
      {{0, 10, 2, 100}, {0, 100, 2, 100}},
      2,
-     {{3, 10, 2, 0, 100}, {3, 100, 3, 2, 100}},
+     {Q(3, 10, 2, 0, 100), Q(3, 100, 3, 2, 100)},
      2},
     {"or at the beginning",
      "max_read: 20",
      "readable: [{addr: 98, words: 2, source: s}]\n",
      {{0, 10, 2, 100}, {0, 100, 2, 100}},
      2,
-     {{3, 10, 2, 0, 100}, {3, 99, 3, 2, 100}},
+     {Q(3, 10, 2, 0, 100), Q(3, 99, 3, 2, 100)},
      2},
     {"or the earlier one",
      "max_read: 20",
      "readable: [{addr: 12, words: 2, source: s}]\n",
      {{0, 10, 2, 100}, {0, 100, 2, 100}},
      2,
-     {{3, 10, 3, 0, 100}, {3, 100, 2, 3, 100}},
+     {Q(3, 10, 3, 0, 100), Q(3, 100, 2, 3, 100)},
      2},
     {"three of the same",
      "max_read: 20",
      "readable: [{addr: 100, words: 8, source: s}, {addr: 200, words: 8, source: s}]\n",
      {{0, 10, 2, 100}, {0, 100, 2, 100}, {0, 200, 2, 100}},
      3,
-     {{3, 10, 2, 0, 100}, {3, 100, 3, 2, 100}, {3, 200, 4, 5, 100}},
+     {Q(3, 10, 2, 0, 100), Q(3, 100, 3, 2, 100), Q(3, 200, 4, 5, 100)},
      3},
 };
 
@@ -175,10 +180,24 @@ static void test_no_room_to_differ(void **state)
     assert_int_equal(load("max_read: 20", "", recs, 2, &m, &e), ERR_CHECK);
     assert_int_equal(e.line, 10); /* the record that would have to grow */
     assert_non_null(strstr(e.text, "name more words in \"readable\""));
-    assert_int_equal(
-        load("max_read: 2", "readable: [{addr: 100, words: 8, source: s}]\n", recs, 2, &m, &e),
-        ERR_CHECK);
     assert_null(m);
+}
+
+/* Where no request can be another length, both are marked, and the map is accepted. */
+static void test_doubtful_where_nothing_else_helps(void **state)
+{
+    (void)state;
+    const struct rec recs[] = {{0, 10, 2, 100}, {0, 100, 2, 100}, {1, 7, 2, 100}};
+    struct map *m = NULL;
+    struct err e = {0};
+    const struct map_request *q;
+    assert_int_equal(
+        load("max_read: 2", "readable: [{addr: 100, words: 8, source: s}]\n", recs, 3, &m, &e), 0);
+    assert_int_equal(map_plan(m, &q), 3);
+    assert_int_equal(q[0].agree, 2);
+    assert_int_equal(q[1].agree, 2);
+    assert_int_equal(q[2].agree, 1); /* another function */
+    map_free(m);
 }
 
 /* Where a field stands in the image follows from the plan, not from the file's order. */
@@ -226,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plans),
         cmocka_unit_test(test_no_room_to_differ),
+        cmocka_unit_test(test_doubtful_where_nothing_else_helps),
         cmocka_unit_test(test_image),
         cmocka_unit_test(test_cost),
     };

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
-enum { VECTORS_MAX = 256, IMAGE_MAX = MAP_RECORDS_MAX * MAP_READ_MAX };
+enum { VECTORS_MAX = 256 };
 _Static_assert(ROLE_COUNT <= 64, "struct expected and the bits of `bad` hold 64 names");
+_Static_assert(MAP_PROBES_MAX <= 32, "the bits of `proved` hold 32 probes");
 
 #define AT(f) CONF_AT(vector, f)
 static const struct conf_row rows[] = {
@@ -18,11 +19,16 @@ static const struct conf_row rows[] = {
     {"header", CONF_NODE, AT(header), 0, 0, "", NULL, "", "Kind mailbox: a header."},
     {"frames", CONF_NODE, AT(frames), 0, 0, "", NULL, "", "Kind registers: words by address."},
     {"plan", CONF_NODE, AT(plan), 0, 0, "", NULL, "", "Requests and their cost."},
+    {"channel", CONF_INT, AT(channel), 0, MAP_CHANNELS_MAX - 1, "0", NULL, "",
+     "Kind registers: which of the device's scales, from 0."},
+    {"wrong", CONF_BOOL, AT(wrong), 0, 0, "no", NULL, "",
+     "Kind registers: the frames show a device that identity or settings must refuse."},
     {"expect", CONF_NODE, AT(expect), 0, 0, "", NULL, "", "Values by name."},
     {"bad", CONF_NODE, AT(bad), 0, 0, "", NULL, "", "Names whose quality must be bad."},
     {"defects", CONF_NODE, AT(defects), 0, 0, "", NULL, "", "Kind mailbox: defects found."},
 };
 #undef AT
+const struct map_keys map_keys_vector = {"vectors", "vectors, each entry:", rows, N(rows)};
 
 /* ---- shared readers ---- */
 
@@ -101,88 +107,6 @@ bool vector_words(struct confdoc *d, const struct ynode *list, size_t n, uint16_
     return true;
 }
 
-/* ---- register frames ---- */
-
-struct frame {
-    int64_t addr;
-    int area;
-    const struct ynode *words;
-};
-#define AT(f) CONF_AT(frame, f)
-static const struct conf_row frame_rows[] = {
-    {"area", CONF_ENUM, AT(area), 0, 0, "holding", MAP_AREAS, "", "Holding or input registers."},
-    {"addr", CONF_INT, AT(addr), 0, UINT16_MAX, NULL, NULL, "", "First wire address."},
-    {"words", CONF_NODE, AT(words), 0, 0, NULL, NULL, "", "Words from there; others are 0."},
-};
-#undef AT
-
-/* One word into the image, wherever a record holds it. */
-static bool put(const struct map *m, int area, int64_t addr, uint16_t word, uint16_t *image)
-{
-    for (size_t i = 0; i < m->n_records; i++) {
-        const struct map_record *r = &m->records[i];
-        if (r->area == area && addr >= r->addr && addr < r->addr + r->words) {
-            image[(int64_t)r->at + addr - r->addr] = word;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool read_frame(struct confdoc *d, const struct map *m, const struct ynode *at,
-                       uint16_t *image)
-{
-    struct frame f = {0};
-    uint16_t w[MAP_READ_MAX] = {0};
-    if (!confdoc_read(d, frame_rows, N(frame_rows), at, &f) ||
-        !vector_words(d, f.words, f.words->n, w))
-        return false;
-    for (size_t i = 0; i < f.words->n; i++)
-        if (!put(m, f.area, f.addr + (int64_t)i, w[i], image))
-            return confdoc_error(d, ERR_CHECK, at->line, "word %d stands in no record",
-                                 (int)f.addr + (int)i);
-    return true;
-}
-
-static void compare(struct confdoc *d, const struct vector *v, int role, const struct reading *x,
-                    const struct expected *want, bool bad)
-{
-    const char *word = map_role_word((enum map_role)role);
-    bool flag = strcmp(map_role_unit((enum map_role)role), "flag") == 0;
-    if (bad != (x->quality[role] == QUALITY_BAD))
-        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s is %s, not %s", v->name, word,
-                      bad ? "good" : "bad", bad ? "bad" : "good");
-    else if (!bad && !flag && !want->named[role])
-        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\" does not say what %s is", v->name,
-                      word);
-    else if (!bad && x->value[role] != want->value[role])
-        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s reads %lld, not %lld", v->name,
-                      word, (long long)x->value[role], (long long)want->value[role]);
-}
-
-static void run_frames(struct confdoc *d, const struct map *m, const struct vector *v)
-{
-    uint16_t image[IMAGE_MAX] = {0};
-    struct expected want;
-    struct reading x;
-    uint64_t bad;
-    if (!confdoc_list(d, v->frames, MAP_RECORDS_MAX))
-        return;
-    for (size_t i = 0; i < v->frames->n; i++)
-        if (!read_frame(d, m, v->frames->child[i], image))
-            return;
-    if (!vector_expect(d, v->expect, map_role_words, ROLE_COUNT, &want) ||
-        !vector_bits(d, v->bad, map_role_words, &bad))
-        return;
-    map_decode(m, image, &x);
-    for (int role = 0; role < ROLE_COUNT; role++)
-        if (x.quality[role] != QUALITY_ABSENT)
-            compare(d, v, role, &x, &want, bad >> role & 1);
-        else if (want.named[role] || bad >> role & 1)
-            confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\" names %s, which the map has not",
-                          v->name, map_role_word((enum map_role)role));
-}
-
 /* ---- the list ---- */
 
 static bool known_origin(const char *origin)
@@ -197,7 +121,32 @@ static bool known_origin(const char *origin)
     return false;
 }
 
-static void run_one(struct confdoc *d, const struct map *m, const struct ynode *at)
+struct way {
+    const struct ynode *node;
+    int kind;
+    bool expect, defects; /* which of the other keys belong to it; bad goes with expect */
+    void (*run)(struct confdoc *, const struct map *, const struct vector *);
+};
+
+/* The vector against the map of its channel. */
+static void run_way(struct confdoc *d, const struct map *m, const struct vector *v,
+                    const struct way *way, uint32_t *proved)
+{
+    struct map *own = NULL;
+    struct err e = {0};
+    if (v->channel > 0 && map_channel(m, (unsigned)v->channel, &own, &e) < 0) {
+        confdoc_error(d, e.code, v->line, "%s", e.text);
+        return;
+    }
+    if (way->run)
+        way->run(d, own ? own : m, v);
+    else
+        vector_frames(d, own ? own : m, v, proved);
+    map_free(own);
+}
+
+static void run_one(struct confdoc *d, const struct map *m, const struct ynode *at,
+                    uint32_t *proved)
 {
     struct vector v = {.line = at->line};
     if (!confdoc_read(d, rows, N(rows), at, &v))
@@ -205,15 +154,10 @@ static void run_one(struct confdoc *d, const struct map *m, const struct ynode *
     if (!known_origin(v.origin))
         confdoc_error(d, ERR_CHECK, at->line,
                       "\"origin\" must be \"manual page …\", \"capture …\" or \"constructed\"");
-    const struct {
-        const struct ynode *node;
-        int kind;
-        bool expect, defects; /* which of the other keys belong to it; bad goes with expect */
-        void (*run)(struct confdoc *, const struct map *, const struct vector *);
-    } ways[] = {
+    const struct way ways[] = {
         {v.item, MAP_MAILBOX, true, true, vector_item},
         {v.header, MAP_MAILBOX, true, false, vector_header},
-        {v.frames, MAP_REGISTERS, true, false, run_frames},
+        {v.frames, MAP_REGISTERS, true, false, NULL},
         {v.plan, m->kind, false, false, vector_plan},
     };
     size_t given = 0, way = 0;
@@ -229,16 +173,29 @@ static void run_one(struct confdoc *d, const struct map *m, const struct ynode *
         confdoc_error(d, ERR_CHECK, at->line, "such a vector has no %s",
                       ways[way].expect ? "\"defects\"" : "\"expect\", \"bad\" or \"defects\"");
     else
-        ways[way].run(d, m, &v);
+        run_way(d, m, &v, &ways[way], proved);
+}
+
+/* Each identity and setting that a register shows must be seen to hold in some frame. */
+static void check_proved(struct confdoc *d, const struct map *m, uint32_t proved)
+{
+    for (size_t i = 0; i < m->n_proofs; i++)
+        if (m->proofs[i].probe.fc && !(proved >> i & 1))
+            confdoc_error(d, ERR_CHECK, m->proofs[i].line,
+                          "no vector's frames show this and hold: give one the words from %d",
+                          m->proofs[i].probe.addr);
 }
 
 void map_run_vectors(struct confdoc *d, struct map *m, const struct ynode *vectors)
 {
+    uint32_t proved = 0;
     if (!confdoc_list(d, vectors, VECTORS_MAX))
         return;
     for (size_t i = 0; i < vectors->n; i++)
-        run_one(d, m, vectors->child[i]);
+        run_one(d, m, vectors->child[i], &proved);
     m->n_vectors = vectors->n;
     if (m->n_vectors == 0)
         confdoc_error(d, ERR_CHECK, vectors->line, "a map needs at least one vector");
+    else
+        check_proved(d, m, proved);
 }

@@ -1,11 +1,14 @@
-/* Golden frames of a map, run while it loads. Private to plc-maps/: vector.c has the list and the
- * register frames, vector_mailbox.c items and headers, vector_plan.c the cost of a poll. */
+/* Golden frames of a map, run while it loads. Private to plc-maps/: vector.c has the list,
+ * vector_frames.c the register frames, vector_mailbox.c items and headers, vector_plan.c the cost
+ * of a poll. */
 #pragma once
 #include "plc-maps/map_parts.h"
 
 struct vector {
     char name[64], origin[96];
     int line;
+    int64_t channel;
+    bool wrong;
     const struct ynode *item, *header, *frames, *plan, *expect, *bad, *defects;
 };
 /* Expected values by word: table of names, value wanted, and whether it was named. */
@@ -21,6 +24,9 @@ bool vector_bits(struct confdoc *d, const struct ynode *list, const char *words,
 /* Reads exactly n words. */
 bool vector_words(struct confdoc *d, const struct ynode *list, size_t n, uint16_t *out);
 
+/* *proved: a bit for each identity and setting that a frame showed and that held. */
+void vector_frames(struct confdoc *d, const struct map *m, const struct vector *v,
+                   uint32_t *proved);
 void vector_item(struct confdoc *d, const struct map *m, const struct vector *v);
 void vector_header(struct confdoc *d, const struct map *m, const struct vector *v);
 void vector_plan(struct confdoc *d, const struct map *m, const struct vector *v);

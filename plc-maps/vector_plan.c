@@ -19,13 +19,15 @@ static const struct conf_row rows[] = {
     {"dead_us", CONF_INT, AT(dead_us), 0, INT64_MAX, NULL, NULL, "us",
      "One poll of a device that does not answer."},
     {"requests", CONF_NODE, AT(requests), 0, 0, "", NULL, "",
-     "Kind registers: [fc, address, words, period_ms] of each."},
+     "Kind registers: [fc, address, words, period_ms] of each; a fifth number: how many readings "
+     "must agree while the link is doubtful."},
     {"host", CONF_INT, AT(host), 0, UINT16_MAX, "0", NULL, "",
      "Kind mailbox: default H at the smallest ring."},
     {"records", CONF_INT, AT(records), 0, 7, "0", NULL, "", "Kind mailbox: records in one read."},
     {"slots", CONF_INT, AT(slots), 0, 30, "0", NULL, "", "Kind mailbox: slots in one write."},
 };
 #undef AT
+const struct map_keys map_keys_plan = {"plan", "plan of a vector:", rows, N(rows)};
 
 static void same(struct confdoc *d, const struct vector *v, const char *what, int64_t is,
                  int64_t wanted)
@@ -38,20 +40,22 @@ static void same(struct confdoc *d, const struct vector *v, const char *what, in
 static void compare_requests(struct confdoc *d, const struct map *m, const struct vector *v,
                              const struct ynode *list)
 {
-    if (!confdoc_list(d, list, MAP_RECORDS_MAX))
+    if (!confdoc_list(d, list, MAP_REQUESTS_MAX))
         return;
     same(d, v, "the number of requests", (int64_t)m->n_requests, list ? (int64_t)list->n : 0);
     for (size_t i = 0; list && i < list->n && i < m->n_requests; i++) {
         const struct map_request *q = &m->requests[i];
-        int64_t w[4];
+        int64_t w[5] = {0, 0, 0, 0, 1};
         size_t n;
         if (!confdoc_ints(d, list->child[i], 0, UINT32_MAX, N(w), w, &n))
             return;
-        same(d, v, "the length of a request's entry", (int64_t)n, N(w));
-        if (n == N(w) && (q->fc != w[0] || q->addr != w[1] || q->n != w[2] || q->period_ms != w[3]))
+        if (n < N(w) - 1)
+            same(d, v, "the length of a request's entry", (int64_t)n, N(w) - 1);
+        else if (q->fc != w[0] || q->addr != w[1] || q->n != w[2] || q->period_ms != w[3] ||
+                 q->agree != w[4])
             confdoc_error(d, ERR_CHECK, list->child[i]->line,
-                          "vector \"%s\": request %zu is [%d, %d, %d, %d]", v->name, i + 1, q->fc,
-                          q->addr, q->n, (int)q->period_ms);
+                          "vector \"%s\": request %zu is [%d, %d, %d, %d%s]", v->name, i + 1, q->fc,
+                          q->addr, q->n, (int)q->period_ms, q->agree > 1 ? ", 2" : "");
     }
 }
 

@@ -26,9 +26,26 @@ static void check_plan(const struct map *m)
     const struct map_link *k = map_link(m);
     size_t n = map_plan(m, &plan), words = map_image_words(m);
     for (size_t i = 0; i < n; i++) {
-        assert(plan[i].n >= 1 && plan[i].n <= k->max_read && plan[i].at + plan[i].n <= words);
-        assert(plan[i].fc == 3 || (plan[i].fc == 4 && k->fc4));
+        bool bits = plan[i].fc <= 2;
+        size_t held = bits ? (plan[i].n + 15u) / 16 : plan[i].n;
+        const bool may[] = {false, k->fc1, k->fc2, k->fc3, k->fc4};
+        assert(plan[i].fc < sizeof may && may[plan[i].fc]);
+        assert(held >= 1 && held <= k->max_read && plan[i].at + held <= words);
         assert(plan[i].addr + plan[i].n <= 0x10000);
+        assert(plan[i].agree == 1 || plan[i].agree == 2);
+        for (size_t j = 0; j < i; j++) /* what a late answer could be taken for is marked */
+            assert(plan[i].fc != plan[j].fc || plan[i].n != plan[j].n ||
+                   plan[i].agree + plan[j].agree == 4 || plan[i].proof || plan[j].proof);
+    }
+}
+
+static void check_channels(const struct map *m)
+{
+    for (unsigned i = 0; i < map_channels(m); i++) {
+        struct map *c = NULL;
+        assert(map_channel(m, i, &c, NULL) == 0 && map_image_words(c) >= 1);
+        check_plan(c);
+        map_free(c);
     }
 }
 
@@ -72,6 +89,8 @@ void fuzz_one(const uint8_t *p, size_t n)
     map_cost(m, 0);
     map_cost(m, 9600);
     check_plan(m);
+    if (!map_mailbox(m))
+        check_channels(m);
     decode(m);
     map_free(m);
 }
