@@ -66,6 +66,8 @@ static bool turn(struct busthread *t, struct mono *ret_wake, uint32_t longest_ms
         return false;
     if (w.timeout_ms > longest_ms)
         w.timeout_ms = longest_ms;
+    if (!link_ready(t->link, w.timeout_ms, ret_wake))
+        return false;
     link_do(t->link, &w, &r);
     bus_done(t->bus, &r, mono_now());
     say(t, &w, &r);

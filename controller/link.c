@@ -61,6 +61,7 @@ struct link {
     bool answered;        /* this connection has carried an answer */
     int lock_fd;          /* serial: holds the flock */
     struct mono retry;    /* not before, while down */
+    struct mono ready;    /* not before, when just connected */
     uint32_t backoff_ms;  /* the last wait; 0: the last transaction was good */
     uint32_t dice;        /* jitter */
     uint16_t tid, sent_n; /* of this connection: last transaction, how many (saturating) */
@@ -205,10 +206,19 @@ static bool connect_link(struct link *l, uint32_t timeout_ms)
     else
         tune_socket(fd, timeout_ms);
     l->up = true;
+    l->ready = mono_add_ms(mono_now(), l->o.connect_pause_ms);
     l->dirty = is_serial(l);
     l->answered = false;
     l->sent_n = 0;
     return true;
+}
+
+bool link_ready(struct link *l, uint32_t timeout_ms, struct mono *ret_wake)
+{
+    if (l->o.connect_pause_ms == 0 || (!l->up && !connect_link(l, timeout_ms)))
+        return true; /* a link that is down is link_do's to report */
+    *ret_wake = l->ready;
+    return mono_reached(mono_now(), l->ready);
 }
 
 /* ---- TCP ---- */
@@ -396,13 +406,13 @@ void link_do(struct link *l, const struct want *w, struct reply *ret)
 
 /* ---- what the unanswered costs ---- */
 
-static uint32_t tcp_dead_ms(uint32_t timeout_ms, uint32_t alone_ms)
+static uint32_t tcp_dead_ms(uint32_t timeout_ms, uint32_t alone_ms, uint32_t pause_ms)
 {
     uint32_t wait = 0, spent = 0;
     for (;;) {
         spent += timeout_ms + wait * BACKOFF_LEAST_PERCENT / 100;
         if (spent >= alone_ms || wait >= BACKOFF_LAST_MS)
-            return timeout_ms + wait * BACKOFF_MOST_PERCENT / 100 + CONNECT_TRIP_MS;
+            return timeout_ms + wait * BACKOFF_MOST_PERCENT / 100 + CONNECT_TRIP_MS + pause_ms;
         wait = next_backoff(wait);
     }
 }
@@ -413,7 +423,7 @@ uint32_t link_dead_ms(const struct link_options *o, uint32_t timeout_ms, uint32_
     struct want w = {.fc = 3, .n = (uint16_t)words};
     uint8_t pdu[FRAME_PDU_MAX];
     if (!o->serial[0])
-        return tcp_dead_ms(timeout_ms, alone_ms);
+        return tcp_dead_ms(timeout_ms, alone_ms, o->connect_pause_ms);
     int64_t ns = frames_ns(o, 1 + frame_request(&w, pdu), &w) + drain_ns(o);
     return timeout_ms + (uint32_t)((ns + 999999) / 1000000);
 }

@@ -14,6 +14,7 @@ struct link_options {
     uint32_t baud;
     char parity; /* N, E, O */
     uint8_t stop_bits;
+    uint32_t connect_pause_ms; /* after connecting, before the first request; 0: none */
 };
 int link_new(const struct link_options *o, struct link **ret,
              struct err *e); /* opens nothing yet */
@@ -21,6 +22,9 @@ void link_free(struct link *l);
 /* The closed window: a write goes out only when `may` agrees; without a guard none goes out. */
 void link_guard(struct link *l, bool (*may)(void *ctx, uint8_t unit, uint16_t addr, uint16_t n),
                 void *ctx);
+/* false: the pause after connecting lasts until *ret_wake; nothing may be asked before. Connects
+ * when needed and due (at most 300 ms), with timeout_ms as of the request that waits. */
+bool link_ready(struct link *l, uint32_t timeout_ms, struct mono *ret_wake);
 /* Executes one transaction, connecting first when needed and due (at most 300 ms more). ret->rc as
  * in device.h; ERR_LINK while the backoff runs (returns at once). The deadline is w->timeout_ms
  * after ret->sent, on RTU plus the time of both frames on the wire; before it sends, a serial line

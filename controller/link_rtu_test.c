@@ -282,12 +282,35 @@ static void test_rtu_gone(void **state)
     free(s);
 }
 
+/* A line that repeats what is sent, and a request whose own form is that of its answer. */
+static void test_rtu_bits(void **state)
+{
+    (void)state;
+    struct slave *s = rtu_slave();
+    struct link *l = new_link(s);
+    struct want w = {.unit = 1, .fc = 2, .addr = 0x0300, .n = 20, .timeout_ms = 100};
+    struct reply r;
+    for (uint16_t n = 1; n < 40; n++) {
+        w.n = n;
+        assert_int_equal(ask(l, &w, &r), 0);
+        assert_int_equal(r.n, (n + 15) / 16);
+    }
+    w.n = 20;
+    s->trick = ECHO;
+    assert_int_equal(ask(l, &w, &r), ERR_PROTOCOL);
+    rtu_recover(l);
+    assert_int_equal(ask(l, &w, &r), 0);
+    link_free(l);
+    slave_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rtu_tricks),  cmocka_unit_test(test_rtu_late),
-        cmocka_unit_test(test_rtu_500_900), cmocka_unit_test(test_rtu_echo),
-        cmocka_unit_test(test_rtu_lock),    cmocka_unit_test(test_rtu_gone),
+        cmocka_unit_test(test_rtu_tricks), cmocka_unit_test(test_rtu_bits),
+        cmocka_unit_test(test_rtu_late),   cmocka_unit_test(test_rtu_500_900),
+        cmocka_unit_test(test_rtu_echo),   cmocka_unit_test(test_rtu_lock),
+        cmocka_unit_test(test_rtu_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -223,6 +223,54 @@ static void test_tcp_fc23(void **state)
     slave_free(s);
 }
 
+/* Coils and discrete inputs are read; no window is asked, for nothing is written. */
+static void test_tcp_bits(void **state)
+{
+    (void)state;
+    struct slave *s = tcp_slave();
+    struct link *l = new_link(s);
+    struct reply r;
+    for (uint8_t fc = 1; fc <= 2; fc++)
+        for (uint16_t n = 1; n < 40; n++) {
+            struct want w = {.unit = 1, .fc = fc, .addr = 300, .n = n, .timeout_ms = 100};
+            assert_int_equal(trick(l, s, HONEST, &w, &r), 0);
+            assert_int_equal(r.n, (n + 15) / 16);
+        }
+    struct want w = {.unit = 1, .fc = 1, .addr = 300, .n = 20, .timeout_ms = 100};
+    assert_int_equal(trick(l, s, WRONG_FC, &w, &r), ERR_PROTOCOL);
+    assert_int_equal(s->writes, 0);
+    link_free(l);
+    slave_free(s);
+}
+
+/* After connecting nothing is due before the pause is over; each new connection has its own. */
+static void test_pause_after_connecting(void **state)
+{
+    (void)state;
+    struct slave *s = tcp_slave();
+    struct link_options o = {.host = "127.0.0.1", .port = s->port, .connect_pause_ms = 80};
+    struct link *l;
+    struct mono wake = {0};
+    struct want w = read_want(7, 3);
+    struct reply r;
+    assert_int_equal(link_new(&o, &l, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        struct mono began = mono_now();
+        assert_false(link_ready(l, 100, &wake));
+        assert_true(mono_since_ms(wake, began) >= 80);
+        unsigned asked = s->requests;
+        while (!link_ready(l, 100, &wake))
+            sleep_ms(5);
+        assert_true(mono_since_ms(mono_now(), began) >= 80);
+        assert_int_equal(s->requests, asked);
+        assert_int_equal(ask(l, &w, &r), 0);
+        s->trick = CLOSE; /* one that has carried an answer is opened again at once */
+        assert_int_equal(ask(l, &w, &r), ERR_LINK);
+    }
+    link_free(l);
+    slave_free(s);
+}
+
 /* Outside the window nothing is sent. */
 static void test_window(void **state)
 {
@@ -316,6 +364,8 @@ static void test_dead(void **state)
     assert_int_equal(link_dead_ms(&tcp, 200, 10, 5), 200 + 5);
     assert_int_equal(link_dead_ms(&tcp, 200, 10, 1000), 200 + 500 + 5);
     assert_int_equal(link_dead_ms(&tcp, 50, 10, 100000), 50 + 700 + 5);
+    tcp.connect_pause_ms = 30;
+    assert_int_equal(link_dead_ms(&tcp, 200, 10, 5), 200 + 5 + 30);
 }
 
 static void test_bad_options(void **state)
@@ -336,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tcp_tricks),  cmocka_unit_test(test_tcp_repeats),
+        cmocka_unit_test(test_tcp_bits),    cmocka_unit_test(test_pause_after_connecting),
         cmocka_unit_test(test_tcp_fc23),    cmocka_unit_test(test_tcp_dead_unit),
         cmocka_unit_test(test_tcp_mute),    cmocka_unit_test(test_window),
         cmocka_unit_test(test_backoff),     cmocka_unit_test(test_blackhole),
