@@ -131,14 +131,28 @@ static void move_breaker(struct bus *b, struct seat *s, const struct reply *r, s
         s->fails = s->open_ms = 0;
         return;
     }
-    if (++s->fails < b->o.breaker_fails || b->n == 1 || b->o.breaker_first_ms == 0)
+    const struct device *d = &s->d;
+    bool own = d->breaker_fails > 0;
+    uint32_t first = own ? d->breaker_first_ms : b->o.breaker_first_ms;
+    uint32_t max = own ? d->breaker_max_ms : b->o.breaker_max_ms;
+    if (++s->fails < (own ? d->breaker_fails : b->o.breaker_fails) || b->n == 1 || first == 0)
         return;
-    uint32_t max = s->sorts && b->o.breaker_max_ms > DIVERT_BREAKER_MS ? DIVERT_BREAKER_MS
-                                                                       : b->o.breaker_max_ms;
-    s->open_ms = s->open_ms == 0 ? b->o.breaker_first_ms : s->open_ms * 2;
+    if (s->sorts && max > DIVERT_BREAKER_MS)
+        max = DIVERT_BREAKER_MS;
+    s->open_ms = s->open_ms == 0 ? first : s->open_ms * 2;
     if (s->open_ms > max)
         s->open_ms = max;
     s->open_until = mono_add_ms(now, s->open_ms);
+}
+
+/* The unit's late answer may reach whoever asks it next. */
+static void tell_doubt(const struct bus *b, const struct seat *failed)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        const struct device *d = &b->seats[i].d;
+        if (&b->seats[i] != failed && d->unit == failed->d.unit && d->doubt)
+            d->doubt(d->self);
+    }
 }
 
 static void count(struct bus_counters *c, const struct reply *r)
@@ -161,6 +175,8 @@ void bus_done(struct bus *b, const struct reply *r, struct mono now)
         b->quiet = mono_add_ms(now, b->o.quarantine_ms);
     else if (b->o.serial)
         b->quiet = mono_add_ns(r->got, (int64_t)b->o.guard_us * 1000);
+    if (unit_failed(r))
+        tell_doubt(b, s);
     s->d.reply(s->d.self, &b->want, r, now);
 }
 

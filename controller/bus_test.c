@@ -10,7 +10,7 @@ struct toy {
     bool wants, dead, gone;
     enum prio prio;
     struct mono wake;
-    unsigned asked, answered, failed, byes;
+    unsigned asked, answered, failed, byes, doubts;
     bool bye;
 };
 
@@ -48,6 +48,12 @@ static void toy_bye(void *self)
     struct toy *t = self;
     t->bye = t->wants = true;
     t->byes++;
+}
+
+static void toy_doubt(void *self)
+{
+    struct toy *t = self;
+    t->doubts++;
 }
 
 struct stage {
@@ -129,6 +135,49 @@ static void test_fairness(void **state)
     run_ms(&s, 400);
     for (size_t i = 0; i < 4; i++)
         assert_in_range(s.t[i].answered, 99, 101);
+    bus_free(s.b);
+}
+
+/* A late answer may reach whoever asks the same unit next, and nobody else. */
+static void test_doubt_goes_to_the_same_unit(void **state)
+{
+    (void)state;
+    struct stage s;
+    struct mono wake;
+    setup(&s, true, 1);
+    struct device twin = s.t[0].d, other = s.t[0].d;
+    s.t[1] = s.t[2] = (struct toy){.d = {.unit = 1}, .wake = MONO_NEVER};
+    twin.self = &s.t[1];
+    twin.doubt = other.doubt = toy_doubt;
+    other.self = &s.t[2];
+    other.unit = 2;
+    assert_int_equal(bus_add(s.b, &twin), 0);
+    assert_int_equal(bus_add(s.b, &other), 0);
+    assert_int_equal(turn(&s, &wake), 1);
+    assert_int_equal(s.t[1].doubts, 0);
+    s.t[0].dead = true;
+    s.now = mono_add_ms(s.now, 10);
+    assert_int_equal(turn(&s, &wake), 1);
+    assert_int_equal(s.t[1].doubts, 1);
+    assert_int_equal(s.t[2].doubts, 0);
+    bus_free(s.b);
+}
+
+/* A device's own breaker goes before that of the bus. */
+static void test_breaker_of_a_device(void **state)
+{
+    (void)state;
+    struct stage s;
+    setup(&s, false, 1);
+    struct device dead = s.t[0].d;
+    s.t[1] = (struct toy){.d = {.unit = 2}, .wants = true, .prio = PRIO_TELEMETRY, .dead = true};
+    dead.unit = 2;
+    dead.self = &s.t[1];
+    dead.breaker_fails = 1;
+    dead.breaker_first_ms = dead.breaker_max_ms = 2000;
+    assert_int_equal(bus_add(s.b, &dead), 0);
+    run_ms(&s, 10000);
+    assert_in_range(s.t[1].failed, 4, 6); /* once, then every two seconds */
     bus_free(s.b);
 }
 
@@ -354,13 +403,22 @@ static void test_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_priority),    cmocka_unit_test(test_fairness),
-        cmocka_unit_test(test_wake),        cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_dead_unit),   cmocka_unit_test(test_no_probe_before_divert),
-        cmocka_unit_test(test_dead_sorter), cmocka_unit_test(test_alone),
-        cmocka_unit_test(test_link_down),   cmocka_unit_test(test_window),
-        cmocka_unit_test(test_goodbye),     cmocka_unit_test(test_full),
-        cmocka_unit_test(test_worst_wait),  cmocka_unit_test(test_asked),
+        cmocka_unit_test(test_priority),
+        cmocka_unit_test(test_fairness),
+        cmocka_unit_test(test_wake),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_dead_unit),
+        cmocka_unit_test(test_no_probe_before_divert),
+        cmocka_unit_test(test_dead_sorter),
+        cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_link_down),
+        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_goodbye),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_doubt_goes_to_the_same_unit),
+        cmocka_unit_test(test_breaker_of_a_device),
+        cmocka_unit_test(test_worst_wait),
+        cmocka_unit_test(test_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

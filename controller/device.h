@@ -41,7 +41,12 @@ struct device {
     void (*reply)(void *self, const struct want *w, const struct reply *r, struct mono now);
     /* The closed window of what may be written; NULL: nothing. */
     bool (*may_write)(void *self, uint16_t addr, uint16_t n);
+    /* A request of another device to the same unit failed: its answer may still come. NULL: such an
+     * answer cannot be taken for one of this device's. */
+    void (*doubt)(void *self);
     /* At a clean stop: from now on want() gives only the last words. NULL: has none. */
     void (*goodbye)(void *self);
     void *self;
+    /* Of its breaker; 0: as the bus has it. */
+    uint32_t breaker_fails, breaker_first_ms, breaker_max_ms;
 };
