@@ -64,6 +64,17 @@ static void silent(struct daemon *d, const char *code, const char *name,
     daemon_alarm(d, code, name, text, on);
 }
 
+/* It answers, but it is not what its map is for; the reason names the setting, if it is one. */
+static void refused(struct daemon *d, const char *code, const char *name,
+                    const struct config_endpoint *at, int64_t unit, const char *what,
+                    const struct map_probe *why)
+{
+    char text[320], where[128];
+    snprintf(text, sizeof(text), "%s at %s: %s", what, place(at, unit, where, sizeof(where)),
+             why ? why->en : "");
+    daemon_alarm(d, code, name, text, why != NULL);
+}
+
 static void watch_line(struct daemon *d, const struct daemon_line *l)
 {
     struct line_status s;
@@ -89,12 +100,16 @@ void daemon_watch_devices(struct daemon *d, struct mono now)
         struct scale_view v;
         scale_get(d->scales[i].scale, &v);
         silent(d, "scale-silent", d->scales[i].cfg->name, &d->scales[i].cfg->at,
-               d->scales[i].cfg->unit, "the scale", old(v.at, now));
+               d->scales[i].cfg->unit, "the scale", !v.refused && old(v.at, now));
+        refused(d, "scale-refused", d->scales[i].cfg->name, &d->scales[i].cfg->at,
+                d->scales[i].cfg->unit, "the scale", v.refused);
     }
     for (size_t i = 0; i < d->c->n_drives; i++) {
         struct drive_view v;
         drive_get(d->drives[i].drive, &v);
         silent(d, "drive-silent", d->drives[i].cfg->name, &d->drives[i].cfg->at,
-               d->drives[i].cfg->unit, "the drive", old(v.at, now));
+               d->drives[i].cfg->unit, "the drive", !v.refused && old(v.at, now));
+        refused(d, "drive-refused", d->drives[i].cfg->name, &d->drives[i].cfg->at,
+                d->drives[i].cfg->unit, "the drive", v.refused);
     }
 }

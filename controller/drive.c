@@ -58,13 +58,29 @@ static void reply(void *self, const struct want *w, const struct reply *r, struc
                                      .current_ma = role(&got, ROLE_DRIVE_CURRENT),
                                      .at = r->got};
     d->own.link_up = d->image.link_up;
+    d->own.refused = d->image.refused;
+    d->own.good = d->own.good && !d->own.refused;
     snapshot_put(d->shown, &d->own);
+}
+
+static void doubt(void *self)
+{
+    struct drive *d = self;
+    image_doubt(&d->image);
 }
 
 struct device drive_device(struct drive *d)
 {
-    return (struct device){
-        .name = d->name, .unit = d->image.unit, .want = want, .reply = reply, .self = d};
+    const struct map_breaker *k = &map_link(d->image.map)->breaker;
+    return (struct device){.name = d->name,
+                           .unit = d->image.unit,
+                           .want = want,
+                           .reply = reply,
+                           .doubt = doubt,
+                           .self = d,
+                           .breaker_fails = k->fail_after,
+                           .breaker_first_ms = k->first_ms,
+                           .breaker_max_ms = k->max_ms};
 }
 
 void drive_get(const struct drive *d, struct drive_view *ret)

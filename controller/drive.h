@@ -14,6 +14,7 @@ struct drive_options {
 };
 struct drive_view {
     bool link_up, good, running;
+    const struct map_probe *refused; /* what it does not show of identity or settings; NULL: none */
     int64_t fault, speed_mhz, current_ma;
     struct mono at;
 };

@@ -19,6 +19,7 @@ struct scale_view {
         frozen;
     int64_t net_mg, gross_mg, tare_mg;
     int64_t alibi;
+    const struct map_probe *refused; /* what it does not show of identity or settings; NULL: none */
     struct mono at;
     struct wall wall;
     uint64_t reads;

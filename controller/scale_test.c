@@ -261,6 +261,49 @@ static void a_map_that_reads_more_than_an_image_holds_is_refused(void **state)
     map_free(m);
 }
 
+/* A scale with a heartbeat; and one that may stand still as long as it likes. */
+static const char beating[] =
+    "map: s\nversion: 1.0.0\nkind: registers\ntitle: t\nsource: s\nconfidence: A\n"
+    "link: {fc: [3], max_read: 10, timeout_ms: 100, turnaround_ms: 10, heartbeat_ms: 300,\n"
+    "       frozen_ms: 0}\n"
+    "records:\n  - {name: a, addr: 0, words: 4, source: s, confidence: A,\n"
+    "     weight: {decimals: 0, units: [g]}, fields: [\n"
+    "       {role: scale.net, at: 0, type: s16}, {role: scale.heartbeat, at: 1, type: u16},\n"
+    "       {role: scale.stable, at: 2, type: flag, mask: 1}]}\n"
+    "vectors:\n  - {name: v, origin: constructed, frames: [],\n"
+    "     expect: {scale.net: 0, scale.heartbeat: 0}}\n";
+
+static void test_heartbeat(void **state)
+{
+    (void)state;
+    struct rig r = {.now = {1000000000}};
+    struct err e = {0};
+    struct scale_view v;
+    assert_int_equal(map_parse("s.yaml", beating, strlen(beating), &r.map, &e), 0);
+    struct scale_options o = {.name = "shed", .unit = 1, .period_ms = 100, .map = r.map};
+    assert_int_equal(scale_new(&o, &r.s, &e), 0);
+    r.d = scale_device(r.s);
+    for (int i = 0; i < 100; i++) {         /* ten seconds in motion without a change: not frozen */
+        r.words[1] = (uint16_t)(65530 + i); /* beats over its end */
+        poll_once(&r, 0);
+        scale_get(r.s, &v);
+        assert_true(v.good && !v.frozen);
+    }
+    for (int i = 0; i < 3; i++)
+        poll_once(&r, 0);
+    scale_get(r.s, &v);
+    assert_true(v.good && !v.frozen);
+    poll_once(&r, 0);
+    scale_get(r.s, &v);
+    assert_true(v.frozen && !v.good);
+    r.words[1]++;
+    poll_once(&r, 0);
+    scale_get(r.s, &v);
+    assert_true(v.good && !v.frozen);
+    scale_free(r.s);
+    map_free(r.map);
+}
+
 static void test_drive(void **state)
 {
     (void)state;
@@ -296,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_period),
         cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_drive),
+        cmocka_unit_test(test_heartbeat),
         cmocka_unit_test(of_net_gross_and_tare_two_give_the_third),
         cmocka_unit_test(a_weight_that_nobody_calls_steady_is_not_good),
         cmocka_unit_test(a_map_that_reads_more_than_an_image_holds_is_refused),

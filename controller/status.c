@@ -121,24 +121,30 @@ static json_t *station_json(const struct daemon_station *s, struct mono now)
                      s->facts.checked, "e_mg", (json_int_t)s->scale->cfg->e_mg);
 }
 
+/* What the device does not show of its identity or settings; null: nothing. */
+static json_t *refusal(const struct map_probe *p)
+{
+    return p ? json_pack("{s:s,s:s}", "en", p->en, "zh", p->zh) : json_null();
+}
+
 static json_t *scale_json(const struct daemon_scale *s, struct mono now)
 {
     struct scale_view v;
     scale_get(s->scale, &v);
-    return json_pack("{s:s,s:b,s:b,s:b,s:I,s:I,s:I,s:s}", "scale", s->cfg->name, "link_up",
-                     v.link_up, "good", v.good, "stable", v.stable, "net_mg", (json_int_t)v.net_mg,
-                     "age_ms", age_ms(v.at.ns, now), "reads", (json_int_t)v.reads, "valid_until",
-                     s->cfg->valid_until);
+    return json_pack("{s:s,s:o,s:b,s:b,s:b,s:I,s:I,s:I,s:s}", "scale", s->cfg->name, "refused",
+                     refusal(v.refused), "link_up", v.link_up, "good", v.good, "stable", v.stable,
+                     "net_mg", (json_int_t)v.net_mg, "age_ms", age_ms(v.at.ns, now), "reads",
+                     (json_int_t)v.reads, "valid_until", s->cfg->valid_until);
 }
 
 static json_t *drive_json(const struct daemon_drive *v, struct mono now)
 {
     struct drive_view s;
     drive_get(v->drive, &s);
-    return json_pack("{s:s,s:b,s:b,s:I,s:I,s:I,s:I}", "drive", v->cfg->name, "link_up", s.link_up,
-                     "running", s.running, "fault", (json_int_t)s.fault, "speed_mhz",
-                     (json_int_t)s.speed_mhz, "current_ma", (json_int_t)s.current_ma, "age_ms",
-                     age_ms(s.at.ns, now));
+    return json_pack("{s:s,s:o,s:b,s:b,s:I,s:I,s:I,s:I}", "drive", v->cfg->name, "refused",
+                     refusal(s.refused), "link_up", s.link_up, "running", s.running, "fault",
+                     (json_int_t)s.fault, "speed_mhz", (json_int_t)s.speed_mhz, "current_ma",
+                     (json_int_t)s.current_ma, "age_ms", age_ms(s.at.ns, now));
 }
 
 static json_t *alarms_json(const struct daemon *d)

@@ -128,6 +128,10 @@ static void read_one(struct confdoc *d, struct map *m, const struct ynode *at, b
     memcpy(r.source, x.source, sizeof r.source);
     memcpy(r.probe.en, x.en, sizeof r.probe.en);
     memcpy(r.probe.zh, x.zh, sizeof r.probe.zh);
+    if (!setting) {
+        snprintf(r.probe.en, sizeof r.probe.en, "it is not the device that its map is for");
+        snprintf(r.probe.zh, sizeof r.probe.zh, "不是映射表所描述的设备");
+    }
     expected(d, &x, at->line, &r.probe);
     m->proofs[m->n_proofs++] = r;
 }
