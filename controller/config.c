@@ -112,6 +112,8 @@ static const struct conf_row scale_rows[] = {
      "Period of the reading."},
     {"map", CONF_TEXT, AT(config_scale, map_name), 1, 0, NULL, NULL, "",
      "Device map of the indicator."},
+    {"channel", CONF_INT, AT(config_scale, channel), 0, 15, "0", NULL, "",
+     "Which of the indicator's scales, from 0."},
     {"trade", CONF_ENUM, AT(config_scale, role), 0, 0, "none", "none|static|automatic", "",
      "Which of its weights count in trade."},
     {"class", CONF_TEXT, AT(config_scale, accuracy_class), 0, 0, "", NULL, "",
@@ -246,6 +248,18 @@ static int load_map(struct reading_file *r, const struct ynode *at, const char *
     return rc;
 }
 
+/* The map of one scale of an indicator that has several; freed with the configuration. */
+static int load_channel(struct reading_file *r, const struct ynode *at, struct config_scale *s)
+{
+    struct err why = {0};
+    if (s->channel == 0)
+        return 0;
+    if (map_channel(s->map, (unsigned)s->channel, &s->own_map, &why) < 0)
+        return conf_error(r->e, why.code, r->doc, at, "scale %s: %s", s->name, why.text);
+    s->map = s->own_map;
+    return 0;
+}
+
 static int load_crop(struct reading_file *r, const struct ynode *at, const char *name,
                      struct crop **ret)
 {
@@ -367,7 +381,8 @@ static int read_scale(struct reading_file *r, const struct ynode *at, size_t i)
                               "valid_until \"%s\" is no date YYYY-MM-DD", s->valid_until);
         s->valid_until_ms = w.ms - r->c->utc_offset_min * 60000;
     }
-    if ((rc = load_map(r, at, s->map_name, MAP_REGISTERS, &s->map)) < 0)
+    if ((rc = load_map(r, at, s->map_name, MAP_REGISTERS, &s->map)) < 0 ||
+        (rc = load_channel(r, at, s)) < 0)
         return rc;
     if (s->role == TRADE_IS_STATIC && !map_trade_static(s->map))
         return conf_error(
@@ -512,6 +527,8 @@ void config_free(struct config *c)
         return;
     for (size_t i = 0; i < c->n_map_files; i++)
         map_free(c->map_files[i].map);
+    for (size_t i = 0; i < c->n_scales; i++)
+        map_free(c->scales[i].own_map);
     for (size_t i = 0; i < c->n_crop_files; i++)
         crop_free(c->crop_files[i].crop);
     free(c);

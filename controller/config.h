@@ -52,8 +52,10 @@ struct config_scale {
     struct config_endpoint at;
     int64_t unit, poll_ms;
     char map_name[96];
-    struct map *map;
-    int role; /* index into "none|static|automatic" */
+    int64_t channel;     /* of an indicator with several scales */
+    struct map *map;     /* of this channel */
+    struct map *own_map; /* the same when it is not the file's; NULL */
+    int role;            /* index into "none|static|automatic" */
     char accuracy_class[8], serial_no[40], certificate[40];
     char valid_until[16]; /* "2027-05-01", last day */
     int64_t valid_until_ms;
@@ -109,7 +111,7 @@ int config_check(const struct config *c, struct err *e);
 /* Two endpoints are one bus: the same address and TCP port, or the same serial port. */
 bool config_same_bus(const struct config_endpoint *a, const struct config_endpoint *b);
 /* The link and the bus of an endpoint; the bus as the slowest of all units there needs it. */
-struct link_options config_link(const struct config_endpoint *at);
+struct link_options config_link(const struct config *c, const struct config_endpoint *at);
 struct bus_options config_bus(const struct config *c, const struct config_endpoint *at);
 /* "127.0.0.1:502" or "/dev/ttyUSB0", for logs. Returns buf. */
 const char *config_place(const struct config_endpoint *at, char *buf, size_t size);

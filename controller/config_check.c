@@ -19,6 +19,7 @@ enum {
 
 struct unit {
     const char *what, *name;
+    int64_t id;
     const struct config_endpoint *at;
     const struct map *map;
     int line; /* in the file */
@@ -29,19 +30,19 @@ static bool unit_at(const struct config *c, size_t i, struct unit *ret)
 {
     if (i < c->n_lines) {
         const struct config_line *l = &c->lines[i];
-        *ret = (struct unit){"line", l->name, &l->at, l->map, l->line};
+        *ret = (struct unit){"line", l->name, l->unit, &l->at, l->map, l->line};
         return true;
     }
     i -= c->n_lines;
     if (i < c->n_scales) {
         const struct config_scale *s = &c->scales[i];
-        *ret = (struct unit){"scale", s->name, &s->at, s->map, s->line};
+        *ret = (struct unit){"scale", s->name, s->unit, &s->at, s->map, s->line};
         return true;
     }
     i -= c->n_scales;
     if (i < c->n_drives) {
         const struct config_drive *d = &c->drives[i];
-        *ret = (struct unit){"drive", d->name, &d->at, d->map, d->line};
+        *ret = (struct unit){"drive", d->name, d->unit, &d->at, d->map, d->line};
         return true;
     }
     return false;
@@ -53,14 +54,18 @@ bool config_same_bus(const struct config_endpoint *a, const struct config_endpoi
            (a->serial[0] || a->port == b->port);
 }
 
-struct link_options config_link(const struct config_endpoint *at)
+struct link_options config_link(const struct config *c, const struct config_endpoint *at)
 {
+    struct unit u;
     struct link_options o = {.port = (uint16_t)at->port,
                              .baud = (uint32_t)at->baud,
                              .parity = "NEO"[at->parity],
                              .stop_bits = (uint8_t)at->stop_bits};
     snprintf(o.host, sizeof(o.host), "%s", at->host);
     snprintf(o.serial, sizeof(o.serial), "%s", at->serial);
+    for (size_t i = 0; unit_at(c, i, &u); i++)
+        if (config_same_bus(u.at, at) && o.connect_pause_ms < map_link(u.map)->connect_pause_ms)
+            o.connect_pause_ms = map_link(u.map)->connect_pause_ms;
     return o;
 }
 
@@ -112,6 +117,14 @@ static int check_pair(const struct config *c, const struct unit *a, const struct
     return 0;
 }
 
+static int check_unit(const struct config *c, const struct unit *u, struct err *e)
+{
+    if (map_unit_allowed(u->map, (uint8_t)u->id))
+        return 0;
+    return err_at(e, ERR_RANGE, c->file, u->line, "%s %s: a device of map %s has no unit id %d",
+                  u->what, u->name, map_id(u->map), (int)u->id);
+}
+
 static uint32_t longest_read(const struct map *m)
 {
     const struct map_request *r;
@@ -127,7 +140,7 @@ static uint32_t longest_read(const struct map *m)
 static void find_neighbour(const struct config *c, const struct config_line *l,
                            const struct bus_options *bus, struct geometry *g)
 {
-    struct link_options link = config_link(&l->at);
+    struct link_options link = config_link(c, &l->at);
     struct unit u;
     for (size_t i = 0; unit_at(c, i, &u); i++) {
         if (u.at == &l->at || !config_same_bus(u.at, &l->at))
@@ -168,6 +181,8 @@ int config_check(const struct config *c, struct err *e)
 {
     struct unit a, b;
     int rc = 0;
+    for (size_t i = 0; rc == 0 && unit_at(c, i, &a); i++)
+        rc = check_unit(c, &a, e);
     for (size_t i = 0; rc == 0 && unit_at(c, i, &a); i++)
         for (size_t k = 0; rc == 0 && k < i && unit_at(c, k, &b); k++)
             rc = check_pair(c, &a, &b, i < c->n_lines, e);

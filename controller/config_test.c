@@ -15,6 +15,8 @@
 #define SCALE                                                                                      \
     "{name: w1, map: hbm-wtx110, unit: 3, max_g: 9000, e_mg: 1000, d_mg: 1000, min_g: 20, "
 
+static const char *maps; /* folder of the maps; NULL: the shipped ones */
+
 /* The rest of the file is `parts`; *ret is NULL when it is refused. */
 static int load(const char *parts, struct config **ret, struct err *e)
 {
@@ -22,8 +24,8 @@ static int load(const char *parts, struct config **ret, struct err *e)
     char text[4096], folder[512];
     assert_non_null(getcwd(folder, sizeof(folder)));
     int n = snprintf(text, sizeof(text),
-                     "site: test\nstore: store\nkey: key\nmaps: %s/plc-maps\ncrops: %s/crops\n%s\n",
-                     folder, folder, parts);
+                     "site: test\nstore: store\nkey: key\nmaps: %s%s\ncrops: %s/crops\n%s\n",
+                     maps ? maps : folder, maps ? "" : "/plc-maps", folder, parts);
     tmp_make(&t);
     tmp_write(tmp_path(&t, "lotlined.yaml"), text, (size_t)n);
     *ret = NULL;
@@ -145,6 +147,39 @@ static void test_dead_neighbour_tcp(void **state)
                                                             "host: 127.0.0.1}"));
 }
 
+/* A map of the test's own beside the shipped ones: units 1 to 32, two scales. */
+static const char two_scales[] =
+    "map: two\nversion: 1.0.0\nkind: registers\ntitle: t\nsource: s\nconfidence: A\n"
+    "link: {fc: [3], max_read: 10, timeout_ms: 100, turnaround_ms: 10, units: [1-32],\n"
+    "       connect_pause_ms: 250}\n"
+    "records:\n  - {name: a, addr: 0, words: 2, source: s, confidence: A,\n"
+    "     channels: {count: 2, stride: 4}, weight: {decimals: 0, units: [g]},\n"
+    "     fields: [{role: scale.net, at: 0, type: s32}]}\n"
+    "vectors:\n  - {name: v, origin: constructed, frames: [], expect: {scale.net: 0}}\n";
+
+static void test_units_and_channels_of_a_map(void **state)
+{
+    (void)state;
+    struct tmp t;
+    tmp_make(&t);
+    tmp_write(tmp_path(&t, "two.yaml"), two_scales, strlen(two_scales));
+    maps = t.dir;
+#define TWO "{name: w1, map: two, host: 127.0.0.1, max_g: 9, e_mg: 1, d_mg: 1, min_g: 2, "
+    struct config *c = accepted("scales:\n - " TWO "unit: 32, channel: 1}");
+    const struct map_request *q;
+    assert_int_equal(map_plan(c->scales[0].map, &q), 1);
+    assert_int_equal(q[0].addr, 4);
+    assert_int_equal(config_link(c, &c->scales[0].at).connect_pause_ms, 250);
+    config_free(c);
+    refused("scales:\n - " TWO "unit: 33}", ERR_RANGE, 7,
+            (const char *[]){"scale w1: a device of map two has no unit id 33", NULL});
+    refused(
+        "scales:\n - " TWO "unit: 1, channel: 2}", ERR_RANGE, 7,
+        (const char *[]){"scale w1: map two has 2 channels, from 0: there is no channel 2", NULL});
+    maps = NULL;
+    tmp_remove(&t);
+}
+
 /* The longest names do not cut the way out. */
 static void test_long_names(void **state)
 {
@@ -160,8 +195,11 @@ static void test_long_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_loaded_once),        cmocka_unit_test(test_shared),
-        cmocka_unit_test(test_dead_neighbour_rtu), cmocka_unit_test(test_dead_neighbour_tcp),
+        cmocka_unit_test(test_loaded_once),
+        cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_dead_neighbour_rtu),
+        cmocka_unit_test(test_dead_neighbour_tcp),
+        cmocka_unit_test(test_units_and_channels_of_a_map),
         cmocka_unit_test(test_long_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

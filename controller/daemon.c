@@ -62,7 +62,7 @@ static int bus_of(struct daemon *d, const struct config_endpoint *at, struct err
         if (config_same_bus(&d->endpoints[i], at))
             return (int)i;
     size_t i = d->n_threads;
-    struct link_options lo = config_link(at);
+    struct link_options lo = config_link(d->c, at);
     struct bus_options bo = config_bus(d->c, at);
     int rc = link_new(&lo, &d->links[i], e);
     if (rc < 0)
