@@ -22,7 +22,7 @@ static const struct {
     {"export", cli_export, "epcis [--lot ID] [--base-url URL]", "EPCIS 2.0 document"},
     {"log", cli_log, "verify [--against CHECKPOINT]", "check every byte of the record"},
     {"store", cli_store, "rebuild --check", "build the projections anew and compare"},
-    {"map", cli_map, "check FILE... | list [DIR] | show FILE", "device maps"},
+    {"map", cli_map, "check FILE... | list [DIR] | show FILE | explain [KEY]", "device maps"},
     {"crop", cli_crop, "check FILE...", "crops and grade rules"},
     {"config", cli_config, "check FILE | help", "lotlined's configuration"},
     {"qr", cli_qr, "TEXT", "a QR code in the terminal"},

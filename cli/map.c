@@ -1,4 +1,5 @@
-/* lotline map check FILE… | list [DIR] | show FILE; lotline crop check FILE… | show FILE */
+/* lotline map check FILE… | list [DIR] | show FILE | explain [KEY]; lotline crop check FILE… | show
+ * FILE */
 #include "cli/commands.h"
 #include "crops/crop_check.h"
 #include "plc-maps/maplist.h"
@@ -80,16 +81,28 @@ static int map_list(struct cli *c, const char *folder)
     return 0;
 }
 
+static int map_explained(struct cli *c, const char *key)
+{
+    struct err e = {0};
+    if (!key)
+        map_reference(one_line, NULL);
+    else if (map_explain(key, one_line, NULL, &e) < 0)
+        return cli_fail(c, &e);
+    return 0;
+}
+
 int cli_map(struct cli *c, int argc, char **argv)
 {
     struct map *m = NULL;
     struct err e = {0};
+    if (argc >= 1 && argc <= 2 && strcmp(argv[0], "explain") == 0)
+        return map_explained(c, argc == 2 ? argv[1] : NULL);
     if (argc >= 2 && strcmp(argv[0], "check") == 0)
         return map_check(c, argc - 1, argv + 1);
     if (argc >= 1 && argc <= 2 && strcmp(argv[0], "list") == 0)
         return map_list(c, argc == 2 ? argv[1] : "/usr/share/lotline/plc-maps");
     if (argc != 2 || strcmp(argv[0], "show") != 0)
-        return cli_usage("map check FILE... | list [DIR] | show FILE");
+        return cli_usage("map check FILE... | list [DIR] | show FILE | explain [KEY]");
     if (map_load(argv[1], &m, &e) < 0)
         return cli_fail(c, &e);
     map_describe(m, one_line, NULL);

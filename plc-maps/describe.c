@@ -167,18 +167,31 @@ static void describe_weight(const struct lines *out, const struct map_weight *w)
         say(out, "           worthless while %s", map_role_word((enum map_role)w->bad_when[i]));
 }
 
+/* "s32 CDAB", "bits 4 to 6", "flag mask 0x0010" */
+static const char *reading(const struct map_value *v, char *buf, size_t size)
+{
+    static const char *const orders[] = {"ABCD",     "CDAB",     "BADC",     "DCBA",
+                                         "ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA"};
+    const char *type = map_type_word(v->type);
+    unsigned keys = map_type_keys(v->type);
+    if (keys & KEY_SLICE)
+        snprintf(buf, size, "%s %d to %d", type, (int)v->shift, (int)(v->shift + v->width - 1));
+    else if (v->mask)
+        snprintf(buf, size, "%s mask 0x%04llX", type, (unsigned long long)v->mask);
+    else
+        snprintf(buf, size, "%s%s%s", type, codec_words(v->type) > 1 ? " " : "",
+                 codec_words(v->type) > 1 ? orders[v->order] : "");
+    return buf;
+}
+
 static void describe_field(const struct lines *out, const struct map_field *f)
 {
-    char slice[48] = "";
-    if (map_type_keys(f->v.type) & KEY_SLICE)
-        snprintf(slice, sizeof slice, " bits %d to %d", (int)f->v.shift,
-                 (int)(f->v.shift + f->v.width - 1));
-    else if (f->v.mask)
-        snprintf(slice, sizeof slice, " mask 0x%04llX", (unsigned long long)f->v.mask);
-    say(out, "  %-20s word %d, %s, %s%s%s%s%s%s", map_role_word((enum map_role)f->role),
-        (int)codec_first(&f->v), map_role_unit((enum map_role)f->role), map_type_word(f->v.type),
-        slice, f->v.invert ? ", inverted" : "", f->sign.width ? ", its sign elsewhere" : "",
-        f->manual[0] ? ", manual " : "", f->manual);
+    char how[64];
+    bool flag = f->v.type == TYPE_FLAG;
+    say(out, "  %-20s word %d, %s%s%s%s%s%s%s", map_role_word((enum map_role)f->role),
+        (int)codec_first(&f->v), flag ? "" : map_role_unit((enum map_role)f->role),
+        flag ? "" : ", ", reading(&f->v, how, sizeof how), f->v.invert ? ", inverted" : "",
+        f->sign.width ? ", its sign elsewhere" : "", f->manual[0] ? ", manual " : "", f->manual);
 }
 
 static void describe_record(const struct lines *out, const struct map *m, size_t at)

@@ -1,5 +1,4 @@
-/* Maps for people (contract: maplist.h): checking a file, and the reference of its keys. No
- * invariants of its own: it reads what loading proved. */
+/* Maps for people (contract: maplist.h): a file with all its errors. No invariants of its own. */
 #include "plc-maps/maplist.h"
 #include "plc-maps/map_parts.h"
 #include <stdio.h>
@@ -28,13 +27,4 @@ int map_check_file(const char *path, struct map_report *report, struct err *e)
     free(text);
     map_free(m);
     return rc;
-}
-
-void map_reference(void (*line)(void *ctx, const char *text), void *ctx)
-{
-    const struct map_keys *k;
-    for (size_t i = 0; (k = map_keys(i)) != NULL; i++) {
-        line(ctx, k->title);
-        conf_print(k->rows, k->n, line, ctx);
-    }
 }

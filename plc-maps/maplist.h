@@ -16,5 +16,9 @@ const char *map_summary(const struct map *m, char *buf, size_t size);
 /* Everything a person may want to know before wiring it: provenance, link, requests and their cost,
  * each value with its place, what may be written. Line by line, without newline. */
 void map_describe(const struct map *m, void (*line)(void *ctx, const char *text), void *ctx);
+/* One key ("align", or "link.align") wherever a map may have it: bounds, default, meaning, example.
+ * ERR_KEY names the nearest key. */
+int map_explain(const char *key, void (*line)(void *ctx, const char *text), void *ctx,
+                struct err *e);
 /* Every key that a map file may have, from the tables that read it; the reference page. */
 void map_reference(void (*line)(void *ctx, const char *text), void *ctx);

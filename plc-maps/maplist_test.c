@@ -1,4 +1,5 @@
 /* All errors of a file at once, and the texts for people. */
+#include "plc-maps/map_parts.h"
 #include "plc-maps/maplist.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +9,7 @@
 #include <cmocka.h>
 
 struct heard {
-    char all[4000];
+    char all[40000];
     unsigned n;
 };
 
@@ -132,6 +133,62 @@ static void test_reference(void **state)
     free(h);
 }
 
+static const struct {
+    const char *key, *text;
+} examples[] = {
+#define EXAMPLE(key, text) {key, text},
+#include "plc-maps/examples.def"
+#undef EXAMPLE
+};
+
+/* Every example is YAML with the key that it is for, and every key has one. */
+static void test_examples(void **state)
+{
+    (void)state;
+    struct heard *h = calloc(1, sizeof *h);
+    assert_non_null(h);
+    for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
+        struct ydoc *doc = NULL;
+        struct err e = {0};
+        const char *text = examples[i].text, *dot = strchr(examples[i].key, '.');
+        if (ydoc_parse("e", text, strlen(text), &doc, &e) < 0)
+            fail_msg("%s: %s", text, e.text);
+        if (!ynode_get(ydoc_root(doc), dot ? dot + 1 : examples[i].key))
+            fail_msg("%s has no key %s", text, examples[i].key);
+        ydoc_free(doc);
+        memset(h, 0, sizeof *h);
+        if (map_explain(examples[i].key, hear_line, h, &e) < 0)
+            fail_msg("no key of a map: %s", examples[i].key);
+        has(h, text);
+    }
+    const struct map_keys *k;
+    for (size_t i = 0; (k = map_keys(i)) != NULL; i++)
+        for (size_t at = 0; at < k->n; at++) {
+            char name[80];
+            snprintf(name, sizeof name, "%s.%s", k->name, k->rows[at].key);
+            memset(h, 0, sizeof *h);
+            assert_int_equal(map_explain(name, hear_line, h, NULL), 0);
+            if (strstr(h->all, "e.g. \n"))
+                fail_msg("no example of %s", name);
+        }
+    free(h);
+}
+
+static void test_explain(void **state)
+{
+    (void)state;
+    struct heard h = {0};
+    struct err e = {0};
+    assert_int_equal(map_explain("align", hear_line, &h, &e), 0);
+    assert_string_equal(h.all, "link:\nalign: 1 to 4 words; default 1\n"
+                               "    Requests for registers begin at a multiple of it and have such "
+                               "a length.\n    e.g. align: 2\n");
+    assert_int_equal(map_explain("link.algin", hear_line, &h, &e), ERR_KEY);
+    assert_string_equal(e.text, "a map has no key \"link.algin\", did you mean \"align\"?");
+    assert_int_equal(map_explain("zzzzzzzzzz", hear_line, &h, &e), ERR_KEY);
+    assert_string_equal(e.text, "a map has no key \"zzzzzzzzzz\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +197,8 @@ int main(void)
         cmocka_unit_test(test_file_that_is_not_there),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_explain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
