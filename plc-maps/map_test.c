@@ -6,6 +6,8 @@ static void test_templates_are_right(void **state)
     (void)state;
     expect_good(scale, "map: s", "map: s");
     expect_good(mailbox, "map: m", "map: m");
+    expect_good(mailbox, "vectors:",
+                "settings: [{en: HR_Start_Offset is 0, zh: HR_Start_Offset 为 0}]\nvectors:");
 }
 
 static void test_single_values(void **state)
@@ -144,6 +146,12 @@ static void test_meaning_of_a_mailbox(void **state)
         {"vectors:", "  - {measure: length, from: aux1, type: u16}\nvectors:",
          "t.yaml:12: this stands here twice, first in line 10"},
         {"vectors:", "trade: static\nvectors:", "t.yaml:1: a sorter's mailbox is no trade scale"},
+        {"vectors:", "identity: [{addr: 0, words: [0x4D42]}]\nvectors:",
+         "t.yaml:12: a mailbox identifies itself"},
+        {"measure: length, from: length, type: u16", "measure: length, from: length, type: f32",
+         "t.yaml:10: a word of the item is never type f32"},
+        {"turnaround_ms: 10", "turnaround_ms: 10, min_interval_ms: 5",
+         "t.yaml:7: \"min_interval_ms\", \"heartbeat_ms\" and \"align\" mean nothing"},
         {"vectors:", "readable: [{addr: 0, words: 1, source: p}]\nvectors:",
          "t.yaml:1: kind mailbox has no \"records\""},
     };
