@@ -125,15 +125,21 @@ static bool shareable(int type)
            (map_type_keys(type) & (KEY_SLICE | KEY_PARTS)) != 0;
 }
 
+/* A word that both look at. */
+static bool share_a_word(const struct map_value *a, const struct map_value *b)
+{
+    for (int64_t at = codec_first(a); at <= codec_last(a); at++)
+        if (codec_uses(a, at) && codec_uses(b, at))
+            return true;
+    return false;
+}
+
 static void check_pair(struct confdoc *d, const struct map_field *a, const struct map_field *b)
 {
-    int64_t first_a = codec_first(&a->v), first_b = codec_first(&b->v);
     if (a->role == b->role)
         confdoc_error(d, ERR_CHECK, b->line, "role %s stands here twice, first in line %d",
                       map_role_word((enum map_role)b->role), a->line);
-    if (a->record == b->record &&
-        check_meet(first_a, codec_last(&a->v) - first_a + 1, first_b,
-                   codec_last(&b->v) - first_b + 1) &&
+    if (a->record == b->record && share_a_word(&a->v, &b->v) &&
         !(shareable(a->v.type) && shareable(b->v.type)))
         confdoc_error(d, ERR_CHECK, b->line, "%s overlaps %s of line %d with another type",
                       map_role_word((enum map_role)b->role), map_role_word((enum map_role)a->role),

@@ -45,6 +45,14 @@ int64_t codec_last(const struct map_value *v)
     return last;
 }
 
+bool codec_uses(const struct map_value *v, int64_t at)
+{
+    for (size_t i = 0; i < v->n_parts; i++)
+        if (v->parts[i].at == at)
+            return true;
+    return at >= v->at && at < v->at + (int64_t)types[v->type].words;
+}
+
 int64_t codec_bits(const struct map_value *v)
 {
     int64_t bits = has_key(v, KEY_SLICE) ? v->width : types[v->type].bits;

@@ -7,6 +7,7 @@ size_t codec_words(int type);
 /* First and last word that the value looks at. */
 int64_t codec_first(const struct map_value *v);
 int64_t codec_last(const struct map_value *v);
+bool codec_uses(const struct map_value *v, int64_t at);
 /* How many bits its raw number has, before the sign. */
 int64_t codec_bits(const struct map_value *v);
 uint32_t codec_slice(const struct map_slice *s, const uint16_t *words);

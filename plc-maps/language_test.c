@@ -259,6 +259,7 @@ static void test_overlaps(void **state)
          "at: 0, type: bits, shift: 1, width: 3", true},
         {"at: 0, type: sbits, width: 8", "at: 0, type: sbits, shift: 8, width: 8", true},
         {"at: 0, type: one_hot, width: 8", "at: 0, type: u16, mask: 0xFF00", true},
+        {"type: parts, parts: [{at: 0, width: 1}, {at: 3}]", "at: 1, type: s32", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char body[600];

@@ -101,6 +101,29 @@ static void build(struct confdoc *d, struct map *m, const char *stem)
         map_run_vectors(d, m, vectors);
 }
 
+int map_build_doc(const struct ydoc *doc, const char *stem,
+                  void (*error)(void *ctx, const struct err *e), void *ctx, struct map **ret_m,
+                  unsigned *ret_errors, struct err *e)
+{
+    struct map *m = calloc(1, sizeof *m);
+    struct confdoc d = {.doc = doc, .error = error, .ctx = ctx};
+    if (!m) {
+        confdoc_error(&d, ERR_NOMEM, 0, "out of memory");
+        *ret_errors = d.errors;
+        return err_set(e, ERR_NOMEM, "%s: out of memory", ydoc_name(doc));
+    }
+    build(&d, m, stem);
+    *ret_errors = d.errors;
+    if (d.errors > 0) {
+        if (e)
+            *e = d.first;
+        map_free(m);
+        return d.first.code;
+    }
+    *ret_m = m;
+    return 0;
+}
+
 int map_build(const char *name, const char *stem, const char *text, size_t n,
               void (*error)(void *ctx, const struct err *e), void *ctx, struct map **ret_m,
               unsigned *ret_errors, struct err *e)
@@ -110,33 +133,21 @@ int map_build(const char *name, const char *stem, const char *text, size_t n,
     *ret_m = NULL;
     *ret_errors = 0;
     int rc = ydoc_parse(name, text, n, &doc, &first);
-    struct map *m = rc == 0 ? calloc(1, sizeof *m) : NULL;
-    struct confdoc d = {.doc = doc, .error = error, .ctx = ctx};
-    if (rc == 0 && !m)
-        rc = err_set(&first, ERR_NOMEM, "%s: out of memory", name);
-    if (!m) { /* no document or no memory, so no report of its own */
+    if (rc < 0) { /* no document, so no report of its own */
         *ret_errors = 1;
         if (error)
             error(ctx, &first);
-        goto out;
+        if (e)
+            *e = first;
+        return rc;
     }
-    uint8_t hash[SHA256_LEN];
-    sha256_of(text, n, hash);
-    hex_text(hash, sizeof hash, m->sha256, sizeof m->sha256);
-    build(&d, m, stem);
-    *ret_errors = d.errors;
-    if (d.errors > 0) {
-        first = d.first;
-        rc = first.code;
-        goto out;
+    rc = map_build_doc(doc, stem, error, ctx, ret_m, ret_errors, e);
+    if (rc == 0) {
+        uint8_t hash[SHA256_LEN];
+        sha256_of(text, n, hash);
+        hex_text(hash, sizeof hash, (*ret_m)->sha256, sizeof(*ret_m)->sha256);
     }
-    *ret_m = m;
-    m = NULL;
-out:
-    if (rc < 0 && e)
-        *e = first;
     ydoc_free(doc);
-    free(m);
     return rc;
 }
 

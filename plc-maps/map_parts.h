@@ -238,8 +238,13 @@ void map_read(struct confdoc *d, struct map *m, const struct ynode **ret_vectors
 void map_check(struct confdoc *d, const struct map *m);
 void map_lay_out(struct confdoc *d, struct map *m);
 void map_run_vectors(struct confdoc *d, struct map *m, const struct ynode *vectors);
-/* All of them. `stem`: the file's name without ".yaml", which must be the map's id; NULL: any.
- * *ret_m (NULL after an error) is the caller's. 0, or the first error's code. */
+/* All of them on a document; the map keeps nothing of it, and has no sha256. With nobody to hear
+ * more errors (error NULL) the first may be the last that is looked for. */
+int map_build_doc(const struct ydoc *doc, const char *stem,
+                  void (*error)(void *ctx, const struct err *e), void *ctx, struct map **ret_m,
+                  unsigned *ret_errors, struct err *e);
+/* The same on a text. `stem`: the file's name without ".yaml", which must be the map's id; NULL:
+ * any. *ret_m (NULL after an error) is the caller's. 0, or the first error's code. */
 int map_build(const char *name, const char *stem, const char *text, size_t n,
               void (*error)(void *ctx, const struct err *e), void *ctx, struct map **ret_m,
               unsigned *ret_errors, struct err *e);

@@ -191,11 +191,11 @@ void map_run_vectors(struct confdoc *d, struct map *m, const struct ynode *vecto
     uint32_t proved = 0;
     if (!confdoc_list(d, vectors, VECTORS_MAX))
         return;
-    for (size_t i = 0; i < vectors->n; i++)
+    for (size_t i = 0; i < vectors->n && (d->errors == 0 || d->error); i++)
         run_one(d, m, vectors->child[i], &proved);
     m->n_vectors = vectors->n;
     if (m->n_vectors == 0)
         confdoc_error(d, ERR_CHECK, vectors->line, "a map needs at least one vector");
-    else
+    else if (d->errors == 0 || d->error)
         check_proved(d, m, proved);
 }

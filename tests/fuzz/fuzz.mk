@@ -30,7 +30,7 @@ $(fuzz_dir)/$(1): $(fuzz_dir)/fuzz_$(1).o $(fuzz_dir)/fuzz.o $$(filter %.o,$$(fu
 	  $(call fuzz_archives,$(2)) -Wl,--end-group $(sort $(foreach f,$(2),$(call extlibs,$(f)))) $(4)
 DEPS_FUZZ += $(fuzz_dir)/fuzz_$(1).d
 endef
-fuzz_maps := $(wildcard plc-maps/*.yaml)
+fuzz_maps := $(wildcard plc-maps/*.yaml tests/maps/*.yaml)
 fuzz_crops := $(wildcard crops/*.yaml)
 $(eval $(call fuzz_rule,yaml,base,$(fuzz_maps) $(fuzz_crops)))
 $(eval $(call fuzz_rule,json,base))

@@ -1,21 +1,22 @@
-/* Arbitrary words through the shipped register maps: what is GOOD lies within what its type allows,
- * and decoding is a function of the words alone. First byte: which map. */
+/* Arbitrary words through maps, the shipped ones and one that uses every key: what is GOOD lies
+ * within what its type allows, and decoding is a function of the words alone. First byte: which
+ * map. */
 #include "plc-maps/map.h"
 #include "tests/fuzz/fuzz.h"
 #include <stdio.h>
 
-static const char *const names[] = {"hbm-wtx110", "invt-gd20", "mailbox-v1", "mailbox-v1-weight",
-                                    "mailbox-v1-zucchini"};
-#define N (sizeof names / sizeof *names)
+static const char *const paths[] = {
+    "plc-maps/hbm-wtx110.yaml",          "plc-maps/invt-gd20.yaml",
+    "plc-maps/mailbox-v1.yaml",          "plc-maps/mailbox-v1-weight.yaml",
+    "plc-maps/mailbox-v1-zucchini.yaml", "tests/maps/every-key.yaml"};
+#define N (sizeof paths / sizeof *paths)
 static struct map *maps[N];
 
 void fuzz_setup(void)
 {
     for (size_t i = 0; i < N; i++) {
-        char path[64];
         struct err e = {0};
-        snprintf(path, sizeof path, "plc-maps/%s.yaml", names[i]);
-        assert(map_load(path, &maps[i], &e) == 0);
+        assert(map_load(paths[i], &maps[i], &e) == 0);
     }
 }
 
