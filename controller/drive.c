@@ -17,12 +17,10 @@ int drive_new(const struct drive_options *o, struct drive **ret, struct err *e)
     if (!d)
         return err_set(e, ERR_NOMEM, "no memory for drive %s", o->name);
     d->name = o->name;
-    int rc = image_init(&d->image, o->map, o->unit, o->period_ms, e);
-    if (rc == 0 && !(d->shown = snapshot_new(sizeof(d->own))))
-        rc = err_set(e, ERR_NOMEM, "no memory for drive %s", o->name);
-    if (rc < 0) {
+    image_init(&d->image, o->map, o->unit, o->period_ms);
+    if (!(d->shown = snapshot_new(sizeof(d->own)))) {
         drive_free(d);
-        return rc;
+        return err_set(e, ERR_NOMEM, "no memory for drive %s", o->name);
     }
     *ret = d;
     return 0;

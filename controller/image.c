@@ -8,6 +8,7 @@
  * 3. A record that is read in parts counts only when two passes over it read the same.
  * 4. A device that does not show its identity and settings gives no reading. */
 #include "controller/image.h"
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -18,15 +19,12 @@ enum {
     GATEWAY_NO_ANSWER = 0x0B,
 };
 
-int image_init(struct image *m, const struct map *map, uint8_t unit, uint32_t period_ms,
-               struct err *e)
+void image_init(struct image *m, const struct map *map, uint8_t unit, uint32_t period_ms)
 {
     *m = (struct image){.map = map, .unit = unit, .period_ms = period_ms};
     m->n_plan = map_plan(map, &m->plan);
     m->n_probes = map_probes(map, &m->probes);
-    if (m->n_plan == 0 || m->n_plan > IMAGE_REQUESTS || map_image_words(map) > IMAGE_WORDS)
-        return err_set(e, ERR_TOOBIG, "map %s reads more than %d words", map_id(map), IMAGE_WORDS);
-    return 0;
+    assert(m->n_plan > 0 && m->n_plan <= IMAGE_REQUESTS && map_image_words(map) <= IMAGE_WORDS);
 }
 
 /* ---- asking ---- */

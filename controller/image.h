@@ -6,7 +6,7 @@
 #include "controller/device.h"
 #include "plc-maps/map.h"
 
-#define IMAGE_WORDS    256
+#define IMAGE_WORDS    MAP_IMAGE_WORDS
 #define IMAGE_REQUESTS MAP_REQUESTS_MAX
 
 struct image {
@@ -29,8 +29,8 @@ struct image {
     bool link_up;
     const struct map_probe *refused; /* what the device does not show; NULL: nothing */
 };
-int image_init(struct image *m, const struct map *map, uint8_t unit, uint32_t period_ms,
-               struct err *e);
+/* `map`: of kind registers; its plan fits, or it would not have loaded. */
+void image_init(struct image *m, const struct map *map, uint8_t unit, uint32_t period_ms);
 bool image_want(struct image *m, struct mono now, struct want *ret, struct mono *ret_wake);
 /* true: a round is complete and *ret holds it; false: not yet, or the answer was an error. */
 bool image_reply(struct image *m, const struct want *w, const struct reply *r, struct mono now,

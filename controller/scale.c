@@ -26,12 +26,10 @@ int scale_new(const struct scale_options *o, struct scale **ret, struct err *e)
     if (!s)
         return err_set(e, ERR_NOMEM, "no memory for scale %s", o->name);
     s->name = o->name;
-    int rc = image_init(&s->image, o->map, o->unit, o->period_ms ? o->period_ms : 100, e);
-    if (rc == 0 && !(s->shown = snapshot_new(sizeof(s->own))))
-        rc = err_set(e, ERR_NOMEM, "no memory for scale %s", o->name);
-    if (rc < 0) {
+    image_init(&s->image, o->map, o->unit, o->period_ms ? o->period_ms : 100);
+    if (!(s->shown = snapshot_new(sizeof(s->own)))) {
         scale_free(s);
-        return rc;
+        return err_set(e, ERR_NOMEM, "no memory for scale %s", o->name);
     }
     *ret = s;
     return 0;

@@ -236,31 +236,6 @@ static void a_weight_that_nobody_calls_steady_is_not_good(void **state)
     map_free(r.map);
 }
 
-static void a_map_that_reads_more_than_an_image_holds_is_refused(void **state)
-{
-    char text[4000] = HEAD RECORD(FIELD("net", "0") FLAG("stable", "1"));
-    struct err e = {0};
-    struct map *m = NULL;
-    struct scale *s = NULL;
-    struct drive *d = NULL;
-    (void)state;
-    for (int i = 1; i < 4; i++)
-        snprintf(text + strlen(text), sizeof(text) - strlen(text),
-                 " - {name: r%d, addr: %d, words: %d, source: p, confidence: A, fields: "
-                 "[{role: drive.%s, at: 0, type: u16}]}\n",
-                 i, 1000 * i, 100 + i, (const char *[]){"", "fault", "speed", "current"}[i]);
-    strcat(text, VECTOR("scale.net: 0, drive.fault: 0, drive.speed: 0, drive.current: 0"));
-    int rc = map_parse("x.yaml", text, strlen(text), &m, &e);
-    if (rc < 0)
-        fail_msg("%d: %s", e.line, e.text);
-    assert_int_equal(scale_new(&(struct scale_options){.name = "s", .map = m}, &s, &e), ERR_TOOBIG);
-    assert_non_null(strstr(e.text, "map x reads more than"));
-    assert_int_equal(drive_new(&(struct drive_options){.name = "d", .map = m}, &d, &e), ERR_TOOBIG);
-    assert_null(s);
-    assert_null(d);
-    map_free(m);
-}
-
 /* A scale with a heartbeat; and one that may stand still as long as it likes. */
 static const char beating[] =
     "map: s\nversion: 1.0.0\nkind: registers\ntitle: t\nsource: s\nconfidence: A\n"
@@ -342,7 +317,6 @@ int main(void)
         cmocka_unit_test(test_heartbeat),
         cmocka_unit_test(of_net_gross_and_tare_two_give_the_third),
         cmocka_unit_test(a_weight_that_nobody_calls_steady_is_not_good),
-        cmocka_unit_test(a_map_that_reads_more_than_an_image_holds_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,7 +74,7 @@ struct map_request {
     bool torn;
     uint8_t proof; /* 1 + the identity that stands inside, which every answer must show; 0: none */
 };
-enum { MAP_REQUESTS_MAX = 32, MAP_PROBES_MAX = 12, MAP_PROBE_WORDS = 8 };
+enum { MAP_REQUESTS_MAX = 32, MAP_IMAGE_WORDS = 256, MAP_PROBES_MAX = 12, MAP_PROBE_WORDS = 8 };
 /* What is read once after connecting, before anything counts: that the device is the one that the
  * map is for (identity), and that it is set as the map needs it (setting). */
 struct map_probe {

@@ -281,6 +281,9 @@ void map_lay_out(struct confdoc *d, struct map *m)
         q->at = (uint16_t)m->image_words;
         m->image_words += is_bits(q->fc) ? (q->n + WORD_BITS - 1u) / WORD_BITS : q->n;
     }
+    if (m->image_words > MAP_IMAGE_WORDS)
+        confdoc_error(d, ERR_TOOBIG, m->line, "one round reads %zu words, at most %d are allowed",
+                      m->image_words, MAP_IMAGE_WORDS);
     for (size_t i = 0; i < m->n_records; i++) {
         const struct map_record *r = &m->records[i];
         const struct map_request *q = &m->requests[r->request];

@@ -210,6 +210,33 @@ static void test_too_many_requests(void **state)
             "t.yaml:10: more than 32 requests");
 }
 
+static void test_too_many_words(void **state)
+{
+    (void)state;
+    refused(&(struct piece){"fc: [3], max_read: 125",
+                            "records:\n" A("addr: 0, words: 120") B("addr: 200, words: 119")
+                                C("addr: 400, words: 18"),
+                            NULL},
+            "t.yaml:1: one round reads 257 words, at most 256 are allowed");
+}
+
+/* Each request keeps its distance; whoever does not answer on TCP is connected to again. */
+static void test_cost_of_pauses(void **state)
+{
+    (void)state;
+    struct map *m =
+        good(&(struct piece){"fc: [3], max_read: 9, min_interval_ms: 100, connect_pause_ms: 500",
+                             "records:\n" A("addr: 0, words: 1") B("addr: 20, words: 2"),
+                             "  - {name: v, origin: constructed, frames: [], "
+                             "expect: {drive.fault: 0, drive.speed: 0}}\n"});
+    assert_int_equal(map_cost(m, 0).poll_us, 200000);
+    assert_int_equal(map_cost(m, 0).longest_us, 10000);
+    assert_int_equal(map_cost(m, 0).dead_us, 2 * 600000);
+    assert_int_equal(map_cost(m, 9600).poll_us, 200000);
+    assert_int_equal(map_cost(m, 9600).dead_us, 2 * 100000);
+    map_free(m);
+}
+
 /* A read of 8 coils is 6 bytes of answer, of 9 it is 7: 11 bits a character at 9600 baud. */
 static void test_cost_of_coils(void **state)
 {
@@ -233,8 +260,8 @@ static void test_cost_of_coils(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_too_many_requests),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_too_many_requests),
+        cmocka_unit_test(test_too_many_words), cmocka_unit_test(test_cost_of_pauses),
         cmocka_unit_test(test_cost_of_coils),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
-enum { IMAGE_MAX = MAP_REQUESTS_MAX * MAP_READ_MAX, WORD_BITS = 16 };
+enum { WORD_BITS = 16 };
 
 struct frame {
     int64_t addr;
@@ -25,7 +25,7 @@ const struct map_keys map_keys_frame = {"frames", "frames of a vector, each entr
 
 /* What the frames of one vector show. */
 struct shown {
-    uint16_t image[IMAGE_MAX];
+    uint16_t image[MAP_IMAGE_WORDS];
     uint16_t probe[MAP_PROBES_MAX][MAP_PROBE_WORDS];
     uint16_t seen[MAP_PROBES_MAX]; /* how many of its words */
     bool record;                   /* a word of a record was among them */
