@@ -42,6 +42,8 @@ static void check_kind(struct confdoc *d, const struct map *m)
                       "names its words");
     if (m->kind == MAP_REGISTERS && (m->n_items || m->mailbox_part.line))
         confdoc_error(d, ERR_CHECK, m->line, "kind registers has no \"mailbox\" and no \"item\"");
+    if (m->lines.line)
+        confdoc_error(d, ERR_CHECK, m->line, "only kind lines has \"lines\"");
     if (m->kind == MAP_REGISTERS && m->n_records == 0)
         confdoc_error(d, ERR_CHECK, m->line, "kind registers needs \"records\"");
 }
@@ -154,12 +156,17 @@ static void check_trade(struct confdoc *d, const struct map *m)
                           map_role_word((enum map_role)needed[i]));
 }
 
-void map_check(struct confdoc *d, const struct map *m)
+void map_check(struct confdoc *d, struct map *m)
 {
     static void (*const rules[])(struct confdoc *, const struct map *) = {
         check_identity, check_link,    check_kind,   check_mailbox, check_items, check_records,
         check_fields,   check_weights, check_proofs, check_writes,  check_trade,
     };
+    if (m->kind == MAP_LINES) {
+        check_identity(d, m);
+        lines_check(d, m);
+        return;
+    }
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         rules[i](d, m);
 }

@@ -24,7 +24,8 @@ static void say(const struct lines *out, const char *fmt, ...)
     out->line(out->ctx, text);
 }
 
-static const char *const kinds[] = {[MAP_MAILBOX] = "mailbox", [MAP_REGISTERS] = "registers"};
+static const char *const kinds[] = {
+    [MAP_MAILBOX] = "mailbox", [MAP_REGISTERS] = "registers", [MAP_LINES] = "lines"};
 static const char *const trades[] = {[TRADE_NONE] = "none", [TRADE_STATIC] = "static"};
 
 const char *map_summary(const struct map *m, char *buf, size_t size)
@@ -239,7 +240,10 @@ void map_describe(const struct map *m, void (*line)(void *ctx, const char *text)
         'A' + m->origin.confidence, trades[m->trade], m->n_vectors);
     say(&out, "source: %s", m->origin.source);
     say(&out, "sha256: %s", m->sha256);
-    describe_link(&out, m);
+    if (m->kind == MAP_LINES)
+        lines_describe(m, line, ctx);
+    else
+        describe_link(&out, m);
     for (size_t i = 0; i < m->n_proofs; i++)
         describe_proof(&out, &m->proofs[i]);
     if (m->kind == MAP_MAILBOX)

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum map_kind { MAP_MAILBOX, MAP_REGISTERS };
+enum map_kind { MAP_MAILBOX, MAP_REGISTERS, MAP_LINES };
 
 /* Factory setting of the device's serial port. baud 0: the map does not say. */
 struct map_serial {

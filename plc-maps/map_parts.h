@@ -4,6 +4,7 @@
 #pragma once
 #include "plc-maps/map.h"
 #include "base/confdoc.h"
+#include "plc-maps/lines_parts.h"
 
 enum {
     MAP_RECORDS_MAX = 24,
@@ -181,7 +182,8 @@ struct map {
     struct map_proof proofs[MAP_PROBES_MAX]; /* identity first */
     struct map_probe probes[MAP_PROBES_MAX]; /* the same, as the public header shapes them */
     size_t n_proofs;
-    int64_t channel; /* of this copy */
+    int64_t channel;        /* of this copy */
+    struct lines_map lines; /* kind lines */
     struct map_request requests[MAP_REQUESTS_MAX];
     size_t n_requests, image_words;
 };
@@ -235,7 +237,7 @@ int64_t map_record_addr(const struct map *m, const struct map_record *r);
 
 /* Loading, one step per file. Each reports into *d; the next runs only when there was no error. */
 void map_read(struct confdoc *d, struct map *m, const struct ynode **ret_vectors);
-void map_check(struct confdoc *d, const struct map *m);
+void map_check(struct confdoc *d, struct map *m); /* lays the forms of kind lines out */
 void map_lay_out(struct confdoc *d, struct map *m);
 void map_run_vectors(struct confdoc *d, struct map *m, const struct ynode *vectors);
 /* All of them on a document; the map keeps nothing of it, and has no sha256. With nobody to hear

@@ -19,21 +19,22 @@ struct head {
     char id[48], version[16], title[96], source[160];
     int kind, confidence, trade;
     const struct ynode *link, *mailbox, *item, *readable, *identity, *settings, *records, *write,
-        *vectors;
+        *lines, *vectors;
 };
 #define AT(f) CONF_AT(head, f)
 static const struct conf_row head_rows[] = {
     {"map", CONF_TEXT, AT(id), 1, 0, NULL, NULL, "", "The map's name, which is its file's name."},
     {"version", CONF_TEXT, AT(version), 5, 0, NULL, NULL, "", "Three numbers: 1.0.0."},
-    {"kind", CONF_ENUM, AT(kind), 0, 0, NULL, "mailbox|registers", "",
-     "A sorter's item mailbox, or a device that is read by registers."},
+    {"kind", CONF_ENUM, AT(kind), 0, 0, NULL, "mailbox|registers|lines", "",
+     "A sorter's item mailbox, a device that is read by registers, or a scale that talks in "
+     "lines."},
     {"title", CONF_TEXT, AT(title), 1, 0, NULL, NULL, "", "What people call the device."},
     {"source", CONF_TEXT, AT(source), 1, 0, NULL, NULL, "", "Where the map as a whole is from."},
     {"confidence", CONF_ENUM, AT(confidence), 0, 0, NULL, MAP_CONFIDENCES, "",
      "A manual or maker's code, B independent working code, C neither."},
     {"trade", CONF_ENUM, AT(trade), 0, 0, "none", MAP_TRADES, "",
      "Whether weights may be used for trade, and in which role."},
-    {"link", CONF_NODE, AT(link), 0, 0, NULL, NULL, "", "Limits of the device's link."},
+    {"link", CONF_NODE, AT(link), 0, 0, "", NULL, "", "Limits of the device's link; not of lines."},
     {"mailbox", CONF_NODE, AT(mailbox), 0, 0, "", NULL, "", "Kind mailbox: its properties."},
     {"item", CONF_NODE, AT(item), 0, 0, "", NULL, "", "Kind mailbox: the item's free words."},
     {"readable", CONF_NODE, AT(readable), 0, 0, "", NULL, "",
@@ -45,6 +46,7 @@ static const struct conf_row head_rows[] = {
     {"records", CONF_NODE, AT(records), 0, 0, "", NULL, "",
      "Kind registers: groups of words that are read in one request."},
     {"write", CONF_NODE, AT(write), 0, 0, "", NULL, "", "The closed list of what may be written."},
+    {"lines", CONF_NODE, AT(lines), 0, 0, "", NULL, "", "Kind lines: what its frames look like."},
     {"vectors", CONF_NODE, AT(vectors), 0, 0, NULL, NULL, "",
      "Golden frames: words and what they must mean."},
 };
@@ -204,6 +206,10 @@ void map_read(struct confdoc *d, struct map *m, const struct ynode **ret_vectors
     m->line = root ? root->line : 1;
     if (h.link)
         map_read_link(d, m, h.link);
+    else if (h.kind != MAP_LINES)
+        confdoc_error(d, ERR_KEY, m->line, "missing key \"link\"");
+    if (h.lines)
+        lines_read(d, &m->lines, h.lines);
     if (h.mailbox) {
         confdoc_read(d, mailbox_rows, N(mailbox_rows), h.mailbox, &m->mailbox_part);
         m->mailbox_part.line = h.mailbox->line;
@@ -245,5 +251,5 @@ const struct map_keys *map_keys(size_t i)
         &map_keys_frame,
         &map_keys_plan,
     };
-    return i < N(tables) ? tables[i] : NULL;
+    return i < N(tables) ? tables[i] : lines_keys(i - N(tables));
 }

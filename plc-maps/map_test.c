@@ -17,7 +17,7 @@ static void test_single_values(void **state)
         {"title:", "titel:", "t.yaml:4: unknown key \"titel\", did you mean \"title\"?"},
         {"title: A scale\n", "", "t.yaml:1: missing key \"title\""},
         {"kind: registers", "kind: register",
-         "t.yaml:3: \"kind\" must be mailbox or registers, not \"register\", did you mean "
+         "t.yaml:3: \"kind\" must be mailbox, registers or lines, not \"register\", did you mean "
          "\"registers\"?"},
         {"role: scale.net", "role: scale.nett", "t.yaml:17: \"role\" must be scale.net, "},
         {"type: s32", "type: s23",

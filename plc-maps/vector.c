@@ -109,7 +109,7 @@ bool vector_words(struct confdoc *d, const struct ynode *list, size_t n, uint16_
 
 /* ---- the list ---- */
 
-static bool known_origin(const char *origin)
+bool vector_origin_known(const char *origin)
 {
     static const char *const kinds[] = {"manual page ", "capture ", "constructed"};
     for (size_t i = 0; i < N(kinds); i++) {
@@ -151,7 +151,7 @@ static void run_one(struct confdoc *d, const struct map *m, const struct ynode *
     struct vector v = {.line = at->line};
     if (!confdoc_read(d, rows, N(rows), at, &v))
         return;
-    if (!known_origin(v.origin))
+    if (!vector_origin_known(v.origin))
         confdoc_error(d, ERR_CHECK, at->line,
                       "\"origin\" must be \"manual page …\", \"capture …\" or \"constructed\"");
     const struct way ways[] = {
@@ -192,7 +192,10 @@ void map_run_vectors(struct confdoc *d, struct map *m, const struct ynode *vecto
     if (!confdoc_list(d, vectors, VECTORS_MAX))
         return;
     for (size_t i = 0; i < vectors->n && (d->errors == 0 || d->error); i++)
-        run_one(d, m, vectors->child[i], &proved);
+        if (m->kind == MAP_LINES)
+            lines_vector(d, m, vectors->child[i]);
+        else
+            run_one(d, m, vectors->child[i], &proved);
     m->n_vectors = vectors->n;
     if (m->n_vectors == 0)
         confdoc_error(d, ERR_CHECK, vectors->line, "a map needs at least one vector");
