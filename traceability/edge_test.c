@@ -119,11 +119,11 @@ static void net_is_gross_less_tare_both_ways(void **state)
 
 static void every_kind_of_tare_is_kept_as_it_was_given(void **state)
 {
-    static const char *const kinds[] = {"weighed", "preset", "none"};
+    static const char *const kinds[] = {"weighed", "preset", "none", "unknown"};
     struct farm *m = *state;
     char lot[IDENT_LOT_SIZE], sql[96];
     open_lot(m, lot);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         json_decref(
             farm_weigh(m, "intake", 1000000, "{s:s,s:s}", "lot", lot, "tare_kind", kinds[i]));
         snprintf(sql, sizeof sql, "SELECT count(*) FROM weighing WHERE tare_kind = '%s'", kinds[i]);

@@ -46,6 +46,8 @@ static void readings_that_cannot_be(void **state)
                   m->worker);
     farm_weigh_no(m, ERR_RANGE, "tare_kind", "intake", 5000000, "{s:s,s:s}", "lot", lot,
                   "tare_kind", "guessed");
+    farm_weigh_no(m, ERR_RANGE, "stable_by is scale or host", "intake", 5000000, "{s:s,s:s}", "lot",
+                  lot, "stable_by", "luck");
     farm_weigh_no(m, ERR_NOT_FOUND, "no lot", "intake", 5000000, "{s:s}", "lot", "E261124-A999X");
     assert_int_equal(lot_mg(m, lot), 0);
 }

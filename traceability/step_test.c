@@ -93,6 +93,8 @@ static void whole_day(struct farm *m)
     farm_ok(m, "weighing.void", "{s:s,s:s}", "weighing", "shed-10", "reason", "torn");
     json_decref(farm_weigh(m, "run.waste", 90000, "{s:s,s:s}", "run", r.id, "grade", "soil"));
     json_decref(farm_weigh(m, "check", 19500000, "{s:i}", "applied_mg", 20000000));
+    json_decref(
+        farm_weigh(m, "check", 20000000, "{s:i,s:s}", "applied_mg", 20000000, "stable_by", "host"));
     farm_ok(m, "hold.place", "{s:s,s:s}", "lot", d.lot1, "reason", "smell");
     farm_ok(m, "hold.release", "{s:s,s:s}", "lot", d.lot1, "reason", "looked at");
     farm_ok(m, "recall.drill", "{s:s}", "id", d.box);

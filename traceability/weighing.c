@@ -137,19 +137,24 @@ static int read_weighing(struct command_context *c, const json_t *args, struct w
 }
 
 #define COMMON_KEYS                                                                                \
-    "station|scale|placement|purpose|gross_mg|tare_mg|net_mg|tare_kind|alibi|raw|by|at_ms|"
+    "station|scale|placement|purpose|gross_mg|tare_mg|net_mg|tare_kind|alibi|raw|by|at_ms|"        \
+    "stable_by|"
 
 static int read_keys(const json_t *args, const struct purpose *p, struct err *e)
 {
     char keys[256];
-    const char *kind, *text;
+    const char *kind, *text, *judge;
     snprintf(keys, sizeof keys, COMMON_KEYS "%s", p->keys);
     int rc = json_only(args, keys, e);
     if (rc == 0)
         rc = step_optional(args, "tare_kind", 16, &kind, e);
     if (rc == 0 && kind && strcmp(kind, "weighed") && strcmp(kind, "preset") &&
-        strcmp(kind, "none"))
-        rc = err_set(e, ERR_RANGE, "tare_kind is weighed, preset or none");
+        strcmp(kind, "none") && strcmp(kind, "unknown"))
+        rc = err_set(e, ERR_RANGE, "tare_kind is weighed, preset, none or unknown");
+    if (rc == 0)
+        rc = step_optional(args, "stable_by", 16, &judge, e);
+    if (rc == 0 && judge && strcmp(judge, "scale") && strcmp(judge, "host"))
+        rc = err_set(e, ERR_RANGE, "stable_by is scale or host");
     if (rc == 0)
         rc = step_optional(args, "raw", 512, &text, e);
     return rc < 0 ? rc : step_optional(args, "by", 64, &text, e);
@@ -179,6 +184,7 @@ static json_t *common_body(const struct weighing *w)
         "certificate", w->scale.certificate, "unit", w->unit, "read_ms", (json_int_t)w->at.ms);
     step_set_text(b, "raw", json_string_value(json_object_get(w->args, "raw")));
     step_set_text(b, "by", json_string_value(json_object_get(w->args, "by")));
+    step_set_text(b, "stable_by", json_string_value(json_object_get(w->args, "stable_by")));
     return b;
 }
 
