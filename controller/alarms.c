@@ -98,7 +98,7 @@ void daemon_watch_devices(struct daemon *d, struct mono now)
         watch_line(d, &d->lines[i]);
     for (size_t i = 0; i < d->c->n_scales; i++) {
         struct scale_view v;
-        scale_get(d->scales[i].scale, &v);
+        daemon_scale_get(&d->scales[i], &v);
         silent(d, "scale-silent", d->scales[i].cfg->name, &d->scales[i].cfg->at,
                d->scales[i].cfg->unit, "the scale", !v.refused && old(v.at, now));
         refused(d, "scale-refused", d->scales[i].cfg->name, &d->scales[i].cfg->at,

@@ -6,6 +6,7 @@
 #include "controller/config.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "plc-maps/lines.h"
 #include <arpa/inet.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -107,13 +108,20 @@ static const struct conf_row scale_rows[] = {
     {"name", CONF_TEXT, AT(config_scale, name), 1, 0, NULL, NULL, "",
      "Name of the scale, a-z 0-9 -."},
     ENDPOINT_ROWS(config_scale),
-    {"unit", CONF_INT, AT(config_scale, unit), 0, 255, "1", NULL, "", "Modbus unit id."},
+    {"unit", CONF_INT, AT(config_scale, unit), 0, 255, "1", NULL, "",
+     "Modbus unit id; of a map of lines the address, 1 to 26 for A to Z."},
     {"poll_ms", CONF_INT, AT(config_scale, poll_ms), 20, 5000, "100", NULL, "ms",
      "Period of the reading."},
     {"map", CONF_TEXT, AT(config_scale, map_name), 1, 0, NULL, NULL, "",
      "Device map of the indicator."},
     {"channel", CONF_INT, AT(config_scale, channel), 0, 15, "0", NULL, "",
      "Which of the indicator's scales, from 0."},
+    {"weight_unit", CONF_ENUM, AT(config_scale, weight_unit), 0, 0, "none", LINES_UNITS, "",
+     "Unit of its certificate, when the frames of a map of lines do not say it."},
+    {"stable_frames", CONF_INT, AT(config_scale, stable_frames), 0, 50, "0", NULL, "frames",
+     "Map of lines: so many equal readings are stable; 0: as the map says."},
+    {"stable_over_ms", CONF_INT, AT(config_scale, stable_over_ms), 0, 10000, "0", NULL, "ms",
+     "And over so long; 0: as the map says."},
     {"trade", CONF_ENUM, AT(config_scale, role), 0, 0, "none", "none|static|automatic", "",
      "Which of its weights count in trade."},
     {"class", CONF_TEXT, AT(config_scale, accuracy_class), 0, 0, "", NULL, "",
@@ -239,10 +247,10 @@ static int map_file(struct reading_file *r, const struct ynode *at, const char *
 }
 
 static int load_map(struct reading_file *r, const struct ynode *at, const char *name,
-                    enum map_kind kind, struct map **ret)
+                    unsigned kinds, struct map **ret)
 {
     int rc = map_file(r, at, name, ret);
-    if (rc == 0 && map_kind(*ret) != kind)
+    if (rc == 0 && !(kinds >> map_kind(*ret) & 1))
         rc = conf_error(r->e, ERR_RANGE, r->doc, at, "map \"%s\" is not for this kind of device",
                         name);
     return rc;
@@ -346,7 +354,7 @@ static int read_line(struct reading_file *r, const struct ynode *at, size_t i)
     l->line = at->line;
     r->c->n_lines = i + 1;
     if ((rc = check_name(r, at, l->name)) < 0 || (rc = check_endpoint(r, at, &l->at)) < 0 ||
-        (rc = load_map(r, at, l->map_name, MAP_MAILBOX, &l->map)) < 0 ||
+        (rc = load_map(r, at, l->map_name, 1U << MAP_MAILBOX, &l->map)) < 0 ||
         (rc = read_routes(r, p.outlets, l)) < 0 || (rc = read_capacity(r, p.capacity_g, l)) < 0 ||
         (rc = load_crop(r, at, l->crop_name, &l->crop)) < 0)
         return rc;
@@ -381,7 +389,7 @@ static int read_scale(struct reading_file *r, const struct ynode *at, size_t i)
                               "valid_until \"%s\" is no date YYYY-MM-DD", s->valid_until);
         s->valid_until_ms = w.ms - r->c->utc_offset_min * 60000;
     }
-    if ((rc = load_map(r, at, s->map_name, MAP_REGISTERS, &s->map)) < 0 ||
+    if ((rc = load_map(r, at, s->map_name, 1U << MAP_REGISTERS | 1U << MAP_LINES, &s->map)) < 0 ||
         (rc = load_channel(r, at, s)) < 0)
         return rc;
     if (s->role == TRADE_IS_STATIC && !map_trade_static(s->map))
@@ -417,7 +425,7 @@ static int read_drive(struct reading_file *r, const struct ynode *at, size_t i)
     if (rc < 0 || (rc = check_name(r, at, d->name)) < 0 || (rc = check_endpoint(r, at, &d->at)) < 0)
         return rc;
     d->line = at->line;
-    return load_map(r, at, d->map_name, MAP_REGISTERS, &d->map);
+    return load_map(r, at, d->map_name, 1U << MAP_REGISTERS, &d->map);
 }
 
 static int read_role(struct reading_file *r, const struct ynode *at, size_t i)

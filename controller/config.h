@@ -57,7 +57,9 @@ struct config_scale {
     struct map *own_map; /* the same when it is not the file's; NULL */
     int role;            /* index into "none|static|automatic" */
     char accuracy_class[8], serial_no[40], certificate[40];
-    char valid_until[16]; /* "2027-05-01", last day */
+    int weight_unit;                       /* map kind lines: index into LINES_UNITS */
+    int64_t stable_frames, stable_over_ms; /* the same: 0: the map's */
+    char valid_until[16];                  /* "2027-05-01", last day */
     int64_t valid_until_ms;
     int64_t max_g, min_g, e_mg, d_mg;
     int line;

@@ -6,7 +6,9 @@
  * that became due meanwhile is the next request. The breaker makes such a request rare, not
  * shorter: it is counted in full. */
 #include "controller/config.h"
+#include "controller/byteport.h"
 #include "controller/geometry.h"
+#include "plc-maps/lines.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +16,8 @@ enum {
     BREAKER_FAILS = 3,
     BREAKER_FIRST_MS = 500,
     BREAKER_MAX_MS = 30000,
+    STABLE_LEAST_MS = 200,   /* what moves in between is seen by the station */
+    ADDRESSES = 26,          /* of a scale that talks in lines: A to Z */
     QUARANTINE_TIMEOUTS = 2, /* silence after a timeout on RTU, in longest answer times */
 };
 
@@ -97,6 +101,60 @@ const char *config_place(const struct config_endpoint *at, char *buf, size_t siz
     return buf;
 }
 
+/* Lines of characters and Modbus exclude each other; scales that talk by themselves have a port
+ * each, those that are asked by address may share one. */
+static int check_lines_pair(const struct config *c, const struct unit *a, const struct unit *b,
+                            struct err *e)
+{
+    bool a_lines = map_kind(a->map) == MAP_LINES, b_lines = map_kind(b->map) == MAP_LINES;
+    if (!a_lines && !b_lines)
+        return 0;
+    if (a_lines && b_lines && lines_asks(a->map) && lines_asks(b->map) &&
+        lines_say_address(a->map) && lines_say_address(b->map))
+        return a->id != b->id
+                   ? 0
+                   : err_at(e, ERR_EXISTS, c->file, a->line,
+                            "scale %s: %s (line %d) has the same \"unit\" at the same port",
+                            a->name, b->name, b->line);
+    return err_at(e, ERR_RANGE, c->file, a->line,
+                  "%s %s: %s %s (line %d) is at the same port, which only scales that are asked by "
+                  "address can share",
+                  a->what, a->name, b->what, b->name, b->line);
+}
+
+/* What a scale's frames leave to the configuration, and only that. */
+static int check_lines_scale(const struct config *c, const struct config_scale *s, struct err *e)
+{
+    bool lines = map_kind(s->map) == MAP_LINES, own = lines && !lines_say_unit(s->map);
+    if (own != (s->weight_unit > 0))
+        return err_at(
+            e, ERR_KEY, c->file, s->line,
+            own ? "scale %s: the frames of map %s carry no unit: \"weight_unit\" must say "
+                  "it, from the certificate"
+                : "scale %s: map %s says the unit itself: no \"weight_unit\" here",
+            s->name, s->map_name);
+    if (!lines && (s->stable_frames || s->stable_over_ms))
+        return err_at(
+            e, ERR_KEY, c->file, s->line,
+            "scale %s: \"stable_frames\" and \"stable_over_ms\" belong to a map of lines, "
+            "which %s is not",
+            s->name, s->map_name);
+    if (s->stable_frames == 1 || (s->stable_over_ms && s->stable_over_ms < STABLE_LEAST_MS))
+        return err_at(
+            e, ERR_RANGE, c->file, s->line,
+            "scale %s: \"stable_frames\" is 0 or at least 2, \"stable_over_ms\" 0 or at least %d",
+            s->name, STABLE_LEAST_MS);
+    if (lines && s->at.serial[0] && !byteport_speed_ok((uint32_t)s->at.baud))
+        return err_at(e, ERR_RANGE, c->file, s->line,
+                      "scale %s: %lld baud is no speed of a serial port", s->name,
+                      (long long)s->at.baud);
+    if (lines && lines_say_address(s->map) && (s->unit < 1 || s->unit > ADDRESSES))
+        return err_at(e, ERR_RANGE, c->file, s->line,
+                      "scale %s: \"unit\" %lld is no address of map %s: 1 to %d for A to Z",
+                      s->name, (long long)s->unit, s->map_name, ADDRESSES);
+    return 0;
+}
+
 static int check_pair(const struct config *c, const struct unit *a, const struct unit *b,
                       bool are_lines, struct err *e)
 {
@@ -114,7 +172,7 @@ static int check_pair(const struct config *c, const struct unit *a, const struct
                       "%s %s: %s %s (line %d) uses the same serial port with another baud, parity "
                       "or stop_bits",
                       a->what, a->name, b->what, b->name, b->line);
-    return 0;
+    return check_lines_pair(c, a, b, e);
 }
 
 static int check_unit(const struct config *c, const struct unit *u, struct err *e)
@@ -186,6 +244,8 @@ int config_check(const struct config *c, struct err *e)
     for (size_t i = 0; rc == 0 && unit_at(c, i, &a); i++)
         for (size_t k = 0; rc == 0 && k < i && unit_at(c, k, &b); k++)
             rc = check_pair(c, &a, &b, i < c->n_lines, e);
+    for (size_t i = 0; rc == 0 && i < c->n_scales; i++)
+        rc = check_lines_scale(c, &c->scales[i], e);
     for (size_t i = 0; rc == 0 && i < c->n_lines; i++)
         rc = check_deadline(c, &c->lines[i], e);
     return rc;

@@ -15,6 +15,9 @@
 #define SCALE_A SCALE "name: w1, min_g: 20, " AT
 #define TTY     "serial: /dev/ttyUSB0"
 #define DRIVE   "drives: [{map: invt-gd20, "
+#define LINES   "e_mg: 1000, d_mg: 1000, max_g: 9000, min_g: 20, "
+#define ONE     "scales: [{name: w1, map: yaohua-xk3190-continuous, weight_unit: kg, " LINES
+#define ASKED   "map: yaohua-xk3190-command, weight_unit: kg, " LINES
 
 /* clang-format off */
 static const struct {
@@ -66,6 +69,23 @@ static const struct {
     {"drives: [{map: invt-gd20, name: d1, " TTY "}, {map: invt-gd20, name: d2, unit: 2, " TTY ", baud: 19200}]",    ERR_RANGE, "uses the same serial port with another baud"},
     {"drives: [{map: invt-gd20, name: d1, " TTY "}, {map: invt-gd20, name: d2, unit: 2, " TTY ", parity: even}]",   ERR_RANGE, "uses the same serial port with another baud"},
     {"drives: [{map: invt-gd20, name: d1, " TTY "}, {map: invt-gd20, name: d2, unit: 2, " TTY ", stop_bits: 2}]",   ERR_RANGE, "uses the same serial port with another baud"},
+    {"scales: [{name: w1, map: yaohua-xk3190-continuous, " LINES AT "}]", ERR_KEY, "the frames of map yaohua-xk3190-continuous carry no unit: \"weight_unit\" must say it"},
+    {"scales: [{name: w1, map: yaohua-a12, weight_unit: kg, " LINES AT "}]", ERR_KEY, "map yaohua-a12 says the unit itself: no \"weight_unit\" here"},
+    {SCALE_A "weight_unit: kg}]",                                     ERR_KEY,       "map hbm-wtx110 says the unit itself"},
+    {"scales: [{name: w1, map: yaohua-xk3190-continuous, weight_unit: lb, " LINES AT "}]", ERR_RANGE, "\"weight_unit\" must be none, mg, g, kg or t, not \"lb\""},
+    {SCALE_A "stable_frames: 5}]",                                    ERR_KEY,       "\"stable_frames\" and \"stable_over_ms\" belong to a map of lines, which hbm-wtx110 is not"},
+    {SCALE_A "stable_over_ms: 500}]",                                 ERR_KEY,       "belong to a map of lines"},
+    {ONE AT "stable_frames: 1}]",                                     ERR_RANGE,     "\"stable_frames\" is 0 or at least 2"},
+    {ONE AT "stable_over_ms: 199}]",                                  ERR_RANGE,     "\"stable_over_ms\" 0 or at least 200"},
+    {"scales: [{name: w1, unit: 27, " ASKED AT "}]",                  ERR_RANGE,     "\"unit\" 27 is no address of map yaohua-xk3190-command: 1 to 26 for A to Z"},
+    {"scales: [{name: w1, unit: 0, " ASKED AT "}]",                   ERR_RANGE,     "\"unit\" 0 is no address"},
+    {"scales: [{name: w1, map: yaohua-a12e, trade: static, " LINES AT "}]", ERR_RANGE, "needs a map that is declared fit for it, and yaohua-a12e is not"},
+    {"scales: [{name: w1, map: mailbox-v1, " LINES AT "}]",           ERR_RANGE,     "not for this kind of device"},
+    {"drives: [{map: yaohua-a12, name: d1, " AT "}]",                 ERR_RANGE,     "not for this kind of device"},
+    {ONE TTY "}, {name: w2, unit: 2, map: yaohua-xk3190-continuous, weight_unit: kg, " LINES TTY "}]", ERR_RANGE, "at the same port, which only scales that are asked by address can share"},
+    {ONE TTY "}, {name: w2, unit: 2, map: hbm-wtx110, " LINES TTY "}]", ERR_RANGE, "scale w2: scale w1 (line 7) is at the same port"},
+    {ONE TTY ", baud: 9601}]",                                        ERR_RANGE,     "scale w1: 9601 baud is no speed of a serial port"},
+    {"scales: [{name: w1, " ASKED TTY "}, {name: w2, " ASKED TTY "}]", ERR_EXISTS,   "has the same \"unit\" at the same port"},
     {"stations: [{name: s1}]",                                        ERR_KEY,       "scale"},
     {"stations: [{name: S, scale: w1}]",                              ERR_RANGE,     "name \"S\""},
     {"stations: [{name: s1, scale: w9}]",                             ERR_NOT_FOUND, "no scale \"w9\" under scales:"},

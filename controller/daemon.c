@@ -163,18 +163,23 @@ static int setup_line(struct daemon *d, struct daemon_line *l, const struct conf
     return rc < 0 ? rc : 0;
 }
 
-static int setup_scale(struct daemon *d, struct daemon_scale *s, const struct config_scale *cfg,
-                       struct err *e)
+static int setup_modbus_scale(struct daemon *d, struct daemon_scale *s,
+                              const struct config_scale *cfg, struct err *e)
 {
     struct scale_options o = {.name = cfg->name,
                               .unit = (uint8_t)cfg->unit,
                               .period_ms = (uint32_t)cfg->poll_ms,
                               .map = cfg->map};
-    s->cfg = cfg;
     int rc = scale_new(&o, &s->scale, e);
-    if (rc < 0)
-        return rc;
-    rc = add_device(d, &cfg->at, scale_device(s->scale), e);
+    return rc < 0 ? rc : add_device(d, &cfg->at, scale_device(s->scale), e);
+}
+
+static int setup_scale(struct daemon *d, struct daemon_scale *s, const struct config_scale *cfg,
+                       struct err *e)
+{
+    s->cfg = cfg;
+    int rc = map_kind(cfg->map) == MAP_LINES ? daemon_lines_scale(d, s, cfg, e)
+                                             : setup_modbus_scale(d, s, cfg, e);
     if (rc < 0)
         return rc;
     static const char *const roles[] = {"none", "static", "automatic"};
@@ -283,6 +288,11 @@ int daemon_start(struct daemon *d, struct err *e)
         if (rc < 0)
             return rc;
     }
+    for (size_t i = 0; i < d->n_ports; i++) {
+        int rc = linethread_start(d->ports[i], e);
+        if (rc < 0)
+            return rc;
+    }
     for (size_t i = 0; i < d->c->n_lines; i++) {
         const struct config_endpoint *at = &d->lines[i].cfg->at;
         int b = bus_of(d, at, e);
@@ -295,6 +305,8 @@ void daemon_stop(struct daemon *d)
 {
     for (size_t i = 0; i < d->n_threads; i++) /* invariant 2 */
         busthread_stop(d->threads[i]);
+    for (size_t i = 0; i < d->n_ports; i++)
+        linethread_free(d->ports[i]);
     for (size_t i = 0; i < d->c->n_lines; i++)
         d->lines[i].thread = NULL; /* the last turn wakes nobody */
     if (d->control)
@@ -315,8 +327,10 @@ void daemon_stop(struct daemon *d)
     }
     for (size_t i = 0; i < d->c->n_stations; i++)
         station_free(d->stations[i].station);
-    for (size_t i = 0; i < d->c->n_scales; i++)
+    for (size_t i = 0; i < d->c->n_scales; i++) {
         scale_free(d->scales[i].scale);
+        linescale_free(d->scales[i].lines);
+    }
     for (size_t i = 0; i < d->c->n_drives; i++)
         drive_free(d->drives[i].drive);
     for (size_t i = 0; i < d->n_threads; i++) {
@@ -336,6 +350,9 @@ bool daemon_alive(const struct daemon *d, struct mono now)
     for (size_t i = 0; i < d->n_threads; i++)
         if (now.ns - busthread_progress_ns(d->threads[i]) > 3000000000)
             return false;
+    for (size_t i = 0; i < d->n_ports; i++)
+        if (now.ns - linethread_progress_ns(d->ports[i]) > 3000000000)
+            return false;
     return true;
 }
 
@@ -346,7 +363,7 @@ void daemon_feed_stations(struct daemon *d, struct mono now)
         struct scale_view v;
         struct scale_facts f;
         struct err e = {0};
-        scale_get(s->scale->scale, &v);
+        daemon_scale_get(s->scale, &v);
         if (v.at.ns == s->fed_ns && v.link_up)
             continue;
         s->fed_ns = v.at.ns;

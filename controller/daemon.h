@@ -7,6 +7,7 @@
 #include "controller/config.h"
 #include "controller/drive.h"
 #include "controller/line.h"
+#include "controller/linethread.h"
 #include "controller/station.h"
 #include "traceability/store.h"
 #include <jansson.h>
@@ -33,7 +34,8 @@ struct daemon_line {
 };
 struct daemon_scale {
     const struct config_scale *cfg;
-    struct scale *scale;
+    struct scale *scale;     /* NULL: it talks in lines */
+    struct linescale *lines; /* else NULL */
 };
 struct daemon_station {
     const struct config_station *cfg;
@@ -70,6 +72,9 @@ struct daemon {
     struct bus *buses[CONFIG_LINES_MAX + CONFIG_SCALES_MAX + CONFIG_DRIVES_MAX];
     struct link *links[CONFIG_LINES_MAX + CONFIG_SCALES_MAX + CONFIG_DRIVES_MAX];
     struct config_endpoint endpoints[CONFIG_LINES_MAX + CONFIG_SCALES_MAX + CONFIG_DRIVES_MAX];
+    size_t n_ports; /* of scales that talk in lines */
+    struct linethread *ports[CONFIG_SCALES_MAX];
+    struct config_endpoint port_at[CONFIG_SCALES_MAX];
     struct daemon_line lines[CONFIG_LINES_MAX];
     struct daemon_scale scales[CONFIG_SCALES_MAX];
     struct daemon_station stations[CONFIG_STATIONS_MAX];
@@ -96,6 +101,11 @@ struct daemon {
 int daemon_setup(struct daemon *d, struct config *c, struct err *e);
 int daemon_start(struct daemon *d, struct err *e); /* bus threads run from here on */
 void daemon_stop(struct daemon *d);                /* goodbyes, joins, last turn, closes */
+/* daemon_scales.c. A scale that talks in lines, at its port; *s gets it. */
+int daemon_lines_scale(struct daemon *d, struct daemon_scale *s, const struct config_scale *cfg,
+                       struct err *e);
+/* The newest reading, of whatever kind of scale. */
+void daemon_scale_get(const struct daemon_scale *s, struct scale_view *ret);
 void daemon_order(struct daemon *d, struct daemon_line *l, const struct order *o);
 void daemon_alarm(struct daemon *d, const char *code, const char *line, const char *text,
                   bool active);

@@ -130,9 +130,10 @@ static json_t *refusal(const struct map_probe *p)
 static json_t *scale_json(const struct daemon_scale *s, struct mono now)
 {
     struct scale_view v;
-    scale_get(s->scale, &v);
-    return json_pack("{s:s,s:o,s:b,s:b,s:b,s:I,s:I,s:I,s:s}", "scale", s->cfg->name, "refused",
-                     refusal(v.refused), "link_up", v.link_up, "good", v.good, "stable", v.stable,
+    daemon_scale_get(s, &v);
+    return json_pack("{s:s,s:o,s:b,s:b,s:b,s:b,s:I,s:I,s:I,s:I,s:s}", "scale", s->cfg->name,
+                     "refused", refusal(v.refused), "link_up", v.link_up, "good", v.good, "stable",
+                     v.stable, "stable_by_host", v.stable_by_host, "thrown", (json_int_t)v.thrown,
                      "net_mg", (json_int_t)v.net_mg, "age_ms", age_ms(v.at.ns, now), "reads",
                      (json_int_t)v.reads, "valid_until", s->cfg->valid_until);
 }

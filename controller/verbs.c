@@ -174,10 +174,16 @@ static json_t *weighing_args(struct request *r, const struct daemon_station *s,
     json_object_set_new(args, "gross_mg", json_integer(v->gross_mg));
     json_object_set_new(args, "tare_mg", json_integer(v->tare_mg));
     json_object_set_new(args, "net_mg", json_integer(v->net_mg));
-    json_object_set_new(args, "tare_kind", json_string(v->net_mode ? "weighed" : "none"));
+    json_object_set_new(args, "tare_kind",
+                        json_string(v->tare_unknown ? "unknown"
+                                    : v->net_mode   ? "weighed"
+                                                    : "none"));
+    if (v->stable_by_host)
+        json_object_set_new(args, "stable_by", json_string("host"));
     json_object_set_new(args, "alibi", json_string(v->alibi ? alibi : ""));
-    json_object_set_new(args, "raw",
-                        json_string(hex_text(bytes, (size_t)v->raw_n * 2, raw, sizeof(raw))));
+    json_object_set_new(
+        args, "raw",
+        json_string(hex_text(bytes, (size_t)v->raw_n * 2 - v->raw_cut, raw, sizeof(raw))));
     return args;
 }
 
