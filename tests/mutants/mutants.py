@@ -21,6 +21,7 @@ def one(name, what, kill, file, old, new, minutes=2):
 ITEMS, HEADER, HOST = "controller/mailbox_items.c", "controller/mailbox_header.c", "controller/mailbox_host.c"
 SLOTS, EPOCH, OUTCOMES = "controller/mailbox_slots.c", "controller/mailbox_epoch.c", "controller/mailbox_outcomes.c"
 LAYOUT, TURN, LINE = "plc-maps/mailbox_layout.c", "controller/turn.c", "controller/line.c"
+LINES, LINESCALE = "plc-maps/lines.c", "controller/linescale.c"
 STORE, STREAM, PUBLISHER = "traceability/store.c", "traceability/stream.c", "mqtt/publisher.c"
 
 MUTANTS = [
@@ -290,6 +291,25 @@ MUTANTS = [
         "controller/station.c", "    if (shown_mg != s->v.net_mg) /* invariant 2 */", "    if (shown_mg < 0 && shown_mg > 0)"),
     one("placement-number-again", "placements begin at 1 after a restart", "controller/station_test",
         "controller/station.c", "    if (s->placement < after)", "    if (s->placement > after)"),
+    # ---- scales that talk in lines
+    one("line-check-ignored", "a frame with a wrong check is a weight", "plc-maps/lines_test", LINES,
+        "        *ret_right = memcmp(bytes + f->check.at, check, 2) == 0;", "        *ret_right = true;"),
+    one("line-frames-mixed", "half a frame is kept over a long pause", "plc-maps/lines_test", LINES,
+        "s->came[s->n - 1]) > s->map->lines.gap_ms)", "s->came[s->n - 1]) > 100 * s->map->lines.gap_ms)"),
+    one("line-point-moves", "a decimal point may stand anywhere", "plc-maps/lines_test", LINES,
+        "    if (unit == UNIT_REFUSED || (d_mg && ", "    if (unit == UNIT_REFUSED || (d_mg < 0 && "),
+    one("line-digits-turned", "the low digit first is read as the high one", "plc-maps/lines_test", LINES,
+        "d->order == DIGITS_FORWARD ? d->at + k", "d->order != DIGITS_FORWARD ? d->at + k"),
+    one("line-of-another", "a frame of another address is ours", "controller/linescale_test", LINES,
+        "    if (f->address >= 0 && s->bytes[f->address]", "    if (f->address < 0 && s->bytes[0]"),
+    one("line-steady-too-soon", "frames enough are steady, however fast they came", "controller/linescale_test",
+        LINESCALE, "mono_since_ms(v->at, s->since) >= s->times.stable_ms", "mono_since_ms(v->at, s->since) >= 0"),
+    one("line-steady-over-a-jump", "another weight does not break the row", "controller/linescale_test", LINESCALE,
+        "v->net_mg == o->net_mg && v->gross_mg == o->gross_mg &&", ""),
+    one("line-late-answer", "a late answer is that to the next request", "controller/linescale_test", LINESCALE,
+        "        end_round(s, mono_add_ms(now, s->times.timeout_ms));", "        end_round(s, now);"),
+    one("line-silent-and-up", "a scale that says nothing is up", "controller/linescale_test", LINESCALE,
+        "    s->own.link_up = port_up && heard;", "    s->own.link_up = port_up;\n    (void)heard;"),
     # ---- the buyers' stream
     one("cursor-moves-on-send", "what was sent counts as delivered", "sim", PUBLISHER,
         "    p->sent = *pos;\n", "    p->sent = p->acked = *pos;\n"),
