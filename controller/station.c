@@ -148,6 +148,7 @@ void station_get(const struct station *s, const struct station_facts *f, struct 
         .state = state_of(s, f, now),
         .placement = s->loaded ? s->placement : 0,
         .accepted = s->loaded && s->placement == s->accepted,
+        .tare_unknown = s->v.tare_unknown,
         .net_mg = s->v.net_mg,
         .gross_mg = s->v.gross_mg,
         .tare_mg = s->v.tare_mg,

@@ -34,7 +34,8 @@ void station_feed(struct station *s, const struct scale_view *v,
 struct station_view {
     enum station_state state;
     uint32_t placement;
-    bool accepted; /* this placement was accepted already */
+    bool accepted;     /* this placement was accepted already */
+    bool tare_unknown; /* one weight is shown: as net_mg, and as gross_mg for want of another */
     int64_t net_mg, gross_mg, tare_mg;
     int64_t age_ms;
 };

@@ -112,13 +112,14 @@ static json_t *station_json(const struct daemon_station *s, struct mono now)
     struct station_view v;
     static const char *const trade[] = {"none", "static", "automatic"};
     station_get(s->station, &s->facts, now, &v);
-    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:b,s:I,s:I,s:I,s:I,s:s,s:b,s:I}", "name", s->cfg->name,
-                     "scale", s->scale->cfg->name, "state", station_state_word(v.state), "text",
-                     station_state_text(v.state), "placement", (json_int_t)v.placement, "accepted",
-                     v.accepted, "net_mg", (json_int_t)v.net_mg, "gross_mg", (json_int_t)v.gross_mg,
-                     "tare_mg", (json_int_t)v.tare_mg, "age_ms", (json_int_t)v.age_ms, "trade",
-                     s->facts.trade_static ? trade[s->scale->cfg->role] : "none", "checked",
-                     s->facts.checked, "e_mg", (json_int_t)s->scale->cfg->e_mg);
+    return json_pack(
+        "{s:s,s:s,s:s,s:s,s:I,s:b,s:b,s:I,s:I,s:I,s:I,s:s,s:b,s:I}", "name", s->cfg->name, "scale",
+        s->scale->cfg->name, "state", station_state_word(v.state), "text",
+        station_state_text(v.state), "placement", (json_int_t)v.placement, "accepted", v.accepted,
+        "tare_unknown", v.tare_unknown, "net_mg", (json_int_t)v.net_mg, "gross_mg",
+        (json_int_t)v.gross_mg, "tare_mg", (json_int_t)v.tare_mg, "age_ms", (json_int_t)v.age_ms,
+        "trade", s->facts.trade_static ? trade[s->scale->cfg->role] : "none", "checked",
+        s->facts.checked, "e_mg", (json_int_t)s->scale->cfg->e_mg);
 }
 
 /* What the device does not show of its identity or settings; null: nothing. */

@@ -100,20 +100,22 @@ static void copy_as(json_t *o, const char *key, const struct event *ev, const ch
         json_object_set_new(o, key, own_words(v));
 }
 
-/* One reading of a static scale: gross, tare, net as it showed them. */
+/* One reading of a static scale: gross, tare, net as it showed them; net alone when it shows one
+ * weight and not what it took off. */
 static json_t *reading(const struct epcis *x, const struct event *ev)
 {
     static const char *const parts[] = {"gross_mg", "tare_mg", "net_mg"};
     static const char *const words[] = {"gross", "tare", "net"};
     char at[32];
     bool grams = strcmp(json_text_or(ev->body, "unit", "GRM"), "GRM") == 0;
+    size_t first = strcmp(json_text_or(ev->body, "tare_kind", ""), "unknown") == 0 ? 2 : 0;
     json_t *reports = json_array();
     wall_utc((struct wall){json_int_or(ev->body, "read_ms", ev->at.ms)}, at, sizeof at);
     for (size_t i = 0; i < 3; i++) {
         int64_t mg = step_int(ev, parts[i]);
         grams = grams && mg % 1000 == 0;
     }
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = first; i < 3; i++) {
         int64_t mg = step_int(ev, parts[i]);
         json_array_append_new(reports,
                               json_pack("{s:s,s:I,s:s,s:s}", "type", "Mass", "value",

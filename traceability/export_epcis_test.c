@@ -74,6 +74,34 @@ static void what_nobody_counted_is_not_told(void **state)
     }
 }
 
+/* A scale that shows one weight and not what it took off: no gross and no tare is told. */
+static void what_the_scale_did_not_show_is_not_told(void **state)
+{
+    static const char *const kinds[] = {"weighed", "unknown"};
+    struct farm *m = *state;
+    char lot[IDENT_LOT_SIZE];
+    farm_text(farm_do(m, "lot.open", "{s:s,s:s}", "farmer", m->farmer1, "product", "codonopsis-lu"),
+              "lot", lot, sizeof lot);
+    for (size_t i = 0; i < 2; i++)
+        json_decref(
+            farm_weigh(m, "intake", 9000000, "{s:s,s:s}", "lot", lot, "tare_kind", kinds[i]));
+    OK(store_commit(m->f.s, e));
+    json_t *o = export(m, lot), *v, *report;
+    size_t k, j, seen = 0;
+    json_array_foreach(json_object_get(json_object_get(o, "epcisBody"), "eventList"), k, v)
+        if (!strcmp(json_text_or(v, "bizStep", ""), "receiving")) {
+            const json_t *list = json_object_get(
+                json_array_get(json_object_get(v, "sensorElementList"), 0), "sensorReport");
+            assert_int_equal(json_array_size(list), seen ? 1 : 3);
+            json_array_foreach((json_t *)(uintptr_t)list, j, report)
+                if (j + 1 == json_array_size(list))
+                    assert_string_equal(json_text_or(report, "lotline:reading", ""), "net");
+            seen++;
+        }
+    assert_int_equal(seen, 2);
+    json_decref(o);
+}
+
 static void what_was_voided_is_declared(void **state)
 {
     struct farm *m = *state;
@@ -110,6 +138,7 @@ int main(void)
         FARM_TEST(a_lot_is_told_with_its_sources),
         FARM_TEST(nobody_is_named),
         FARM_TEST(what_nobody_counted_is_not_told),
+        FARM_TEST(what_the_scale_did_not_show_is_not_told),
         FARM_TEST(what_was_voided_is_declared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,7 +74,7 @@ function drawScale() {
   const old = !view || age() > STALE_MS || away;
   const state = !view ? "offline" : old && !["offline", "error"].includes(view.state) ? "stale" : view.state;
   const tone = TONES[state] || "bad";
-  const sight = JSON.stringify([state, tone, old, view && [view.net_mg, view.gross_mg, view.tare_mg]]);
+  const sight = JSON.stringify([state, tone, old, view && [view.net_mg, view.gross_mg, view.tare_mg, view.tare_unknown]]);
   $("age").textContent = view && Number.isFinite(age()) ? text("ago", { ms: Math.min(99999, Math.max(0, Math.round(age() / 100) * 100)) }) : "";
   if (sight !== drawn) {
     drawn = sight;
@@ -85,8 +85,8 @@ function drawScale() {
     $("word").textContent = text(state);
     if (view) {
       $("net").textContent = kg(view.net_mg);
-      $("gross").textContent = kg(view.gross_mg);
-      $("tare").textContent = kg(view.tare_mg);
+      $("gross").textContent = view.tare_unknown ? "–" : kg(view.gross_mg); // the scale shows one weight
+      $("tare").textContent = view.tare_unknown ? "–" : kg(view.tare_mg);
     }
   }
   $("away").hidden = !away;
