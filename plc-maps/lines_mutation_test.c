@@ -32,7 +32,7 @@ static const struct {
 };
 /* Names, where a value is from, and how long one waits: nothing of a reading. */
 static const char excluded[] = "|map|version|title|source|origin|name|confidence|trade|kind|answer|"
-                               "request|timeout_ms|";
+                               "request|timeout_ms|en|zh|";
 
 struct text {
     const char *path, *whole;

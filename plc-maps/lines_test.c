@@ -128,6 +128,7 @@ static const struct {
     {"a page\n      confidence: A", "a page\n      confidence: C", "12: trade use needs confidence A or B of form \"weight\""},
     {"a manual\nconfidence: A", "a manual\nconfidence: C", "1: trade use needs confidence A or B"},
     {"vectors:", "link: {fc: [3], max_read: 9, timeout_ms: 9, turnaround_ms: 1}\nvectors:", "1: kind lines has no \"link\""},
+    {"vectors:", "settings: [{en: a, zh: b, addr: 3, words: [1], source: s}]\nvectors:", "33: kind lines has no register that proves a setting or an identity"},
     {"version: 1.0.0", "version: 1.0.x",                 "1: \"version\" must be like 1.0.0"},
     {"origin: constructed", "origin: a friend",          "34: \"origin\" must be"},
     {"52 31 33 03\"", "52 31 34 03\"",                   "34: vector \"asking\": request \"weight\" is another"},
