@@ -73,6 +73,25 @@ static void decode(const struct map *m)
     map_decode(m, image, &r);
 }
 
+/* Any bytes, here the map's own, as what its scale sends, and whatever it asks. */
+static void scan(const struct map *m, const uint8_t *p, size_t n)
+{
+    struct lines_as as = {.address = 26, .unit = 4, .d_mg = 500};
+    struct lines_scan s;
+    struct lines_frame f;
+    uint8_t out[LINES_FRAME_MAX];
+    size_t form;
+    lines_scan_init(&s, m, &as);
+    for (size_t i = 0; i < n; i++) {
+        lines_scan_put(&s, p[i], (struct mono){(int64_t)i * 1000000});
+        while (lines_scan_next(&s, &f))
+            assert(f.n <= LINES_FRAME_MAX && f.at.ns <= (int64_t)i * 1000000);
+    }
+    assert(s.counts.thrown <= n && s.n <= sizeof s.bytes);
+    for (size_t i = 0; i < lines_asks(m); i++)
+        assert(lines_ask(m, i, 26, out, &form) <= sizeof out);
+}
+
 void fuzz_one(const uint8_t *p, size_t n)
 {
     struct map *m = NULL;
@@ -89,8 +108,11 @@ void fuzz_one(const uint8_t *p, size_t n)
     map_cost(m, 0);
     map_cost(m, 9600);
     check_plan(m);
-    if (!map_mailbox(m))
+    if (map_kind(m) == MAP_REGISTERS)
         check_channels(m);
-    decode(m);
+    if (map_kind(m) == MAP_LINES)
+        scan(m, p, n);
+    else
+        decode(m);
     map_free(m);
 }
