@@ -146,6 +146,7 @@ include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 include tests/links/links.mk
 include tests/simulation/sim.mk
+include tests/st/st.mk
 include tests/simulation/crash.mk
 include tests/real/real.mk
 include tests/mutants/mutants.mk
