@@ -75,6 +75,22 @@ def test_sizes_follow_from_ring_and_slots():
     assert lists == {str(c["BELT_N"] - 1)}
 
 
+# ---- what the README tells integrators
+
+def test_the_example_call_names_every_input_once():
+    call = re.search(r"fbMailbox\((.*?)\);", read("plc-maps/st/README.md"), re.S).group(1)
+    given = re.findall(r"(\w+) := ", call)
+    inputs = re.findall(r"(\w+)\s*:\s*\w+;", st_section("FUNCTION_BLOCK FB_Mailbox\nVAR_INPUT"))
+    assert given == inputs + ["awB", "awH"]
+
+
+def test_the_address_tables_follow_from_the_sizes():
+    rows = re.findall(r"^\| ([^|]*)\|[^|]*\| (\d+) \| (\d+) \|", read("plc-maps/st/README.md"), re.M)
+    assert len(rows) == 18  # nine PLCs in two languages
+    for plc, b, h in rows:
+        assert int(h) - int(b) == st_constants()["BLOCK_LAST"] + 1, plc
+
+
 # ---- the translator
 
 def unit(body, declarations="x : UINT; y : UINT; b : BOOL; w : WORD; d : DINT; a : ARRAY[0..3] OF UINT;", extra=""):
