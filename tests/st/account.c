@@ -122,48 +122,53 @@ static void slots(struct plc *p, struct mono now)
     }
 }
 
+static void tell(struct plc *p, const struct FB_Mailbox_out *gate)
+{
+    say(p, (struct plc_event){.kind = PLC_OUTCOME,
+                              .seq = gate->udiOutletSeq,
+                              .out = p->fb.keep.udiOutHead,
+                              .outlet = gate->uiOutlet,
+                              .reason = gate->uiReason});
+    p->stat.decided += gate->uiReason == MB_DECIDED;
+    p->stat.late += gate->uiReason == MB_LATE;
+    p->stat.no_host += gate->uiReason == MB_NO_HOST;
+    if (!p->spoil[PLC_SPOIL_OUTCOME])
+        return;
+    p->spoil[PLC_SPOIL_OUTCOME]--;
+    uint32_t at = mb_out_addr(0, p->cfg.ring_n, p->fb.keep.udiOutHead);
+    p->m.b[at + (p->cfg.checks ? MB_OUT_CRC : MB_OUT_OUT_INDEX + 1)] ^= 0x5A5A;
+    say(p, (struct plc_event){.kind = PLC_SPOILED, .seq = gate->udiOutletSeq, .what = "outcome"});
+}
+
+/* The gate moved in the call before; now the block tells of it, or, without a number, forgets it.
+ */
 static void decided(struct plc *p, const struct before *was)
 {
     const struct FB_Mailbox_keep *k = &p->fb.keep;
-    const struct FB_Mailbox_out *out = &p->fb.out;
-    bool told = k->udiOutHead != (k->udiEpoch == was->epoch ? was->out_head : 0);
-    bool moved = k->uiFirst != was->first && out->uiOutlet && !out->udiOutletSeq &&
-                 !k->audiSeq[(k->uiFirst + BELT_SLOTS - 1) % BELT_SLOTS];
-    if (!told && !moved)
+    const struct FB_Mailbox_out *gate = &p->gate;
+    bool told = k->udiOutHead != (k->udiEpoch == was->epoch ? was->out_head : 0) &&
+                k->udiEpoch == was->epoch;
+    bool gone = k->uiFirst != was->first && gate->uiOutlet;
+    if (!told && !gone)
         return;
     p->restored = p->restored && was->first != p->stale_end;
     struct thing *t = p->restored ? NULL : belt_known(p);
-    bool current = t && t->seq && t->life == p->life;
-    if (!p->restored && told && !(current && t->seq == out->udiOutletSeq))
+    if (!gate->uiOutlet)
+        st_fail("an outcome is told, and no gate has moved", 0);
+    if (!p->restored && (!t || (told && t->seq != gate->udiOutletSeq)))
         st_fail("an outcome for another item than the one at the decision point", 0);
-    if (t && !told && current)
+    if (!told && t && t->seq && t->life == p->life)
         st_fail("no outcome for an item that has a number", 0);
     if (told)
-        say(p, (struct plc_event){.kind = PLC_OUTCOME,
-                                  .seq = out->udiOutletSeq,
-                                  .out = k->udiOutHead,
-                                  .outlet = out->uiOutlet,
-                                  .reason = out->uiReason});
-    if (told && p->spoil[PLC_SPOIL_OUTCOME]) {
-        p->spoil[PLC_SPOIL_OUTCOME]--;
-        uint32_t at = mb_out_addr(0, p->cfg.ring_n, k->udiOutHead);
-        p->m.b[at + (p->cfg.checks ? MB_OUT_CRC : MB_OUT_OUT_INDEX + 1)] ^= 0x5A5A;
-        say(p,
-            (struct plc_event){.kind = PLC_SPOILED, .seq = out->udiOutletSeq, .what = "outcome"});
-    }
-    if (p->restored)
-        return;
+        tell(p, gate);
     if (!t)
-        st_fail("a gate moves for what is not there", 0);
+        return; /* restored: the block remembers what has long gone */
     if (!told)
         say(p, (struct plc_event){.kind = t->seq ? PLC_UNREPORTED : PLC_UNNUMBERED,
                                   .epoch = t->epoch,
                                   .seq = t->seq,
-                                  .outlet = out->uiOutlet});
-    p->stat.decided += told && out->uiReason == MB_DECIDED;
-    p->stat.late += told && out->uiReason == MB_LATE;
-    p->stat.no_host += told && out->uiReason == MB_NO_HOST;
-    belt_arrive(p, t, out->uiOutlet);
+                                  .outlet = gate->uiOutlet});
+    belt_arrive(p, t, gate->uiOutlet);
 }
 
 static void host(struct plc *p, const struct before *was, struct mono now)

@@ -407,6 +407,7 @@ static void all_is_told_once(uint32_t k)
         of[o.seq]++;
         assert_true(o.reason == MB_UNTRACKED ? o.outlet == 5 : o.outlet == o.seq);
         assert_true(o.reason == MB_UNTRACKED || o.seq <= 2);
+        assert_int_equal(o.outlet, t.outlet_of[o.seq]); /* a gate has moved, and this one last */
     }
     for (uint32_t seq = 1; seq <= head; seq++)
         assert_int_equal(of[seq], 1);

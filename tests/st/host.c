@@ -253,6 +253,16 @@ static struct truth *any_recent(void)
     return n ? &s.truth[s.truths - 1 - nth((uint32_t)n)] : NULL;
 }
 
+/* A slot just written there the PLC has not seen whole yet: overwriting it would unsay it. */
+static bool fresh(uint32_t seq)
+{
+    for (size_t i = s.truths > 200 ? s.truths - 200 : 0; i < s.truths; i++)
+        if (s.truth[i].intended && s.scans - s.truth[i].intent_scan <= 4 &&
+            ((s.truth[i].seq ^ seq) & (s.cfg.slot_m - 1u)) == 0)
+            return true;
+    return false;
+}
+
 static void put_slot(uint32_t epoch, uint32_t cell, uint32_t seq, uint16_t outlet, uint16_t spoil)
 {
     uint16_t w[MB_SLOT_WORDS];
@@ -265,27 +275,24 @@ static void put_slot(uint32_t epoch, uint32_t cell, uint32_t seq, uint16_t outle
 static void slot_again(void)
 {
     struct truth *t = any_recent();
-    if (!t || !t->intended)
+    if (!t || !t->intended || fresh(t->seq))
         return;
     uint16_t other = (uint16_t)(1 + t->intent % 5);
-    bool taken = t->outcomes || s.scans - t->intent_scan > 4;
-    put_slot(t->epoch, t->seq, t->seq, taken && nth(2) ? other : t->intent, 0);
+    put_slot(t->epoch, t->seq, t->seq, nth(2) ? other : t->intent, 0);
     seen.double_slots++;
 }
 
-/* For an item of another epoch with the same low word, of another turn of the ring, or spoiled. */
+/* For an item of another epoch with the same low word, one that will never be, or spoiled. */
 static void foreign_slot(void)
 {
     struct truth *t = any_recent();
-    if (!t)
+    if (!t || fresh(t->seq))
         return;
-    uint32_t turn = s.cfg.slot_m * (1 + nth(3));
+    uint32_t never = t->seq + 0x10000 * (1 + nth(3)) + (nth(2) ? s.cfg.slot_m : 0);
     uint16_t bit = (uint16_t)(1u << nth(16));
     switch (nth(4)) {
-    case 0: put_slot(t->epoch ^ 0x10000 << nth(8), t->seq, t->seq, POISON, 0); break;
-    case 1:
-        put_slot(t->epoch, t->seq, t->seq > turn ? t->seq - turn : t->seq + 0x10000, POISON, 0);
-        break;
+    case 0: put_slot(t->epoch ^ 0x1000000u << nth(7), t->seq, t->seq, POISON, 0); break;
+    case 1: put_slot(t->epoch, t->seq, never, POISON, 0); break;
     case 2: put_slot(t->epoch, t->seq, t->seq, POISON, bit); break;
     default: put_slot(0, t->seq, t->seq, POISON, 0); break;
     }
@@ -301,7 +308,7 @@ static void wrong_ack(void)
     case 0: h.ack_seq += 0x100000; break;
     case 1: h.ack_out += 0x100000; break;
     case 2:
-        h.ack_epoch ^= 1u << nth(32);
+        h.ack_epoch ^= 0x1000000u << nth(7);
         h.ack_seq += nth(20);
         break;
     default:

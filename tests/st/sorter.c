@@ -165,6 +165,7 @@ bool call_block(struct plc *p, struct thing *t, uint32_t scan_ms, struct mono no
     }
     p->m.keep = p->fb.keep;
     account(p, &was, t, now);
+    p->gate = cut ? (struct FB_Mailbox_out){0} : p->fb.out;
     show(p, p->look_at && p->steps >= p->look_at);
     if (cut) {
         p->cutting = CUT_NO;
@@ -200,6 +201,7 @@ static void boot_end(struct plc *p, struct mono now)
     p->down = p->frozen = p->torn = p->press_clear = p->press_restart = false;
     p->fb.keep = p->m.keep;
     FB_Mailbox_warm(&p->fb);
+    p->gate = (struct FB_Mailbox_out){0};
     p->first_scan = true;
     say(p, (struct plc_event){.kind = PLC_REBOOT,
                               .count = p->m.keep.uiBootCount + 1u,

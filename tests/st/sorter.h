@@ -50,6 +50,7 @@ struct plc {
     uint32_t cut_at, look_at, look_n; /* 0: not in this call */
     bool torn, first_scan;
     enum { CUT_NO, CUT_NEXT, CUT_AT_WORK } cutting;
+    struct FB_Mailbox_out gate; /* what the outputs moved in the last whole call */
     /* the machine */
     uint32_t life; /* goes up when numbers are forgotten */
     bool restored; /* the block's list up to stale_end is of a belt that has long gone */

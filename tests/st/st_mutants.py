@@ -69,6 +69,9 @@ MUTANTS = [
     Mutant("out-head-first", "OUT_HEAD shows an outcome before it is written", [
         (OUT_HEAD, ""), ("            udiAsked := udiOutHead + 1;\n",
                          "            udiAsked := udiOutHead + 1;\n" + OUT_HEAD)]),
+    Mutant("told-after-power", "after a start an outcome is told whose gate the power has stopped", [
+        ("    xTell        : BOOL; (* the first item of the list got its outlet in the call before *)\n", ""),
+        ("    xForget      : BOOL;", "    xTell : BOOL;\n    xForget      : BOOL;")]),
     Mutant("forgets-in-parts", "a clearing that the power cut off is not finished", [
         ("    xForget      : BOOL; (* clearing has begun and is not finished *)\n", ""),
         ("    xNewNonce   : BOOL;\n", "    xNewNonce   : BOOL;\n    xForget : BOOL;\n")]),
