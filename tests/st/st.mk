@@ -3,6 +3,7 @@
 #   block_test     the block called scan by scan; power fails at every statement
 #   scenario_test  hostile hosts and bad seasons at random, judged by invariants
 #   shed_sim       the whole simulated shed (tests/simulation) with this sorter in it
+#   check-st       the scenarios of a line with the real lotlined (by hand: a minute)
 #   test_st.py     the numbers of the contract, the translator, planted bugs (pytest)
 st_dir := $(B)/st-tests
 ST := plc-maps/st/FB_Mailbox.st
@@ -39,13 +40,22 @@ $(st_dir)/shed_sim: $(patsubst %,$(B)/tests/simulation/%.o,$(SHED_SIM)) $(ST_SOR
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(foreach f,$(shed_folders),$(call archive,$(f))) -Wl,--end-group \
 	  -Wl,--wrap=mono_now -Wl,--wrap=wall_now -Wl,--wrap=cursor_write $(libs_base)
 
+# lotline-sim with this sorter in it, and the real lotlined over Modbus TCP beside it.
+$(st_dir)/bin/lotline-sim: $(B)/sim/lotline-sim.o $(ST_SORTER) $(call archives,sim) $(B)/lotlined $(B)/lotline
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(call archives,sim) -Wl,--end-group $(call extlibs,sim)
+	$(Q)ln -sf $(abspath $(B)/lotlined) $(abspath $(B)/lotline) $(@D)
+
 TESTS += $(ST_TESTS)
 tests test-unit: $(ST_TESTS)
 tests: $(st_dir)/shed_sim
 SMALL_CHECKS += small-st
-.PHONY: test-st small-st
+.PHONY: test-st small-st check-st
 test-st: $(ST_TESTS) ## the Structured Text for PLCs, through the simulated sorter's tests and its own
 	@set -e; for t in $(ST_TESTS); do echo "== $$t"; $$t; done
 
 small-st: $(st_dir)/shed_sim
 	@$(st_dir)/shed_sim --seeds 10 --minutes 3 --twice 5
+
+check-st: packages-check $(st_dir)/bin/lotline-sim ## the line's scenarios, the real lotlined against the Structured Text
+	@LOTLINE_BUILD=$(abspath $(st_dir)/bin) $(PY) -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/scenario/test_line.py
