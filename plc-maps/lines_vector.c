@@ -19,7 +19,7 @@ struct stream {
 static const struct conf_row rows[] = {
     {"name", CONF_TEXT, AT(name), 1, 0, NULL, NULL, "", "What the characters show."},
     {"origin", CONF_TEXT, AT(origin), 1, 0, NULL, NULL, "",
-     "\"manual page …\", \"capture …\" or \"constructed\"."},
+     "\"manual page …\", \"capture …\", \"test …\" or \"constructed\"."},
     {"bytes", CONF_TEXT, AT(hex), 0, 0, "", NULL, "", "The stream, two digits 0-9 A-F a byte."},
     {"text", CONF_TEXT, AT(text), 0, 0, "", NULL, "", "Or the stream as printable text."},
     {"request", CONF_TEXT, AT(request), 0, 0, "", NULL, "",
@@ -125,8 +125,9 @@ void lines_vector(struct confdoc *d, const struct map *m, const struct ynode *at
     if (!confdoc_read(d, rows, N(rows), at, &v))
         return;
     if (!vector_origin_known(v.origin))
-        confdoc_error(d, ERR_CHECK, at->line,
-                      "\"origin\" must be \"manual page …\", \"capture …\" or \"constructed\"");
+        confdoc_error(
+            d, ERR_CHECK, at->line,
+            "\"origin\" must be \"manual page …\", \"capture …\", \"test …\" or \"constructed\"");
     if (!read_bytes(d, &v))
         return;
     if (v.request[0])

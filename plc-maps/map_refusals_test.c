@@ -151,6 +151,7 @@ static void a_vector_of_another_shape_is_refused(void **state)
         {FRAMES EXPECT, PLAN "[[3, 10, 6]]}\n",                        "t.yaml:23: vector \"one\": the length of a request's entry is 3, not 4"},
         {"manual page 8", "capture",                                   "t.yaml:23: \"origin\" must be"},
         {"manual page 8", "manual page ",                              "t.yaml:23: \"origin\" must be"},
+        {"manual page 8", "test ",                                     "t.yaml:23: \"origin\" must be"},
         {"manual page 8", "constructed by hand",                       "t.yaml:23: \"origin\" must be"},
         {"vectors:\n", "vectors: 3\nvecotrs:\n",                       "t.yaml:23: unknown key \"vecotrs\""},
     };
@@ -167,6 +168,7 @@ static void a_vector_of_another_shape_is_refused(void **state)
     all_wrong(scale, rows, N(rows));
     all_wrong(mailbox, of_mailbox, N(of_mailbox));
     expect_good(scale, "manual page 8", "capture of 2026-11-24");
+    expect_good(scale, "manual page 8", "test ReadTests of the maker's library");
     expect_good(scale, "manual page 8", "constructed");
     expect_good(scale, FRAMES EXPECT, PLAN "[[3, 10, 6, 100]]}\n");
 }

@@ -14,7 +14,7 @@ _Static_assert(MAP_PROBES_MAX <= 32, "the bits of `proved` hold 32 probes");
 static const struct conf_row rows[] = {
     {"name", CONF_TEXT, AT(name), 1, 0, NULL, NULL, "", "What the frame shows."},
     {"origin", CONF_TEXT, AT(origin), 1, 0, NULL, NULL, "",
-     "\"manual page …\", \"capture …\" or \"constructed\"."},
+     "\"manual page …\", \"capture …\", \"test …\" or \"constructed\"."},
     {"item", CONF_NODE, AT(item), 0, 0, "", NULL, "", "Kind mailbox: an item's record."},
     {"header", CONF_NODE, AT(header), 0, 0, "", NULL, "", "Kind mailbox: a header."},
     {"frames", CONF_NODE, AT(frames), 0, 0, "", NULL, "", "Kind registers: words by address."},
@@ -111,10 +111,11 @@ bool vector_words(struct confdoc *d, const struct ynode *list, size_t n, uint16_
 
 bool vector_origin_known(const char *origin)
 {
-    static const char *const kinds[] = {"manual page ", "capture ", "constructed"};
+    static const char *const kinds[] = {"manual page ", "capture ", "test ", "constructed"};
     for (size_t i = 0; i < N(kinds); i++) {
         size_t n = strlen(kinds[i]);
-        bool open = kinds[i][n - 1] == ' '; /* a page, or what was captured, must follow */
+        bool open =
+            kinds[i][n - 1] == ' '; /* a page, or what was captured, or whose test, follows */
         if (open ? !strncmp(origin, kinds[i], n) && origin[n] : !strcmp(origin, kinds[i]))
             return true;
     }
@@ -152,8 +153,9 @@ static void run_one(struct confdoc *d, const struct map *m, const struct ynode *
     if (!confdoc_read(d, rows, N(rows), at, &v))
         return;
     if (!vector_origin_known(v.origin))
-        confdoc_error(d, ERR_CHECK, at->line,
-                      "\"origin\" must be \"manual page …\", \"capture …\" or \"constructed\"");
+        confdoc_error(
+            d, ERR_CHECK, at->line,
+            "\"origin\" must be \"manual page …\", \"capture …\", \"test …\" or \"constructed\"");
     const struct way ways[] = {
         {v.item, MAP_MAILBOX, true, true, vector_item},
         {v.header, MAP_MAILBOX, true, false, vector_header},

@@ -21,7 +21,7 @@ bool vector_expect(struct confdoc *d, const struct ynode *map, const char *words
                    struct expected *ret);
 /* Reads a list of such words into bits. */
 bool vector_bits(struct confdoc *d, const struct ynode *list, const char *words, uint64_t *ret);
-/* "manual page …", "capture …" or "constructed". */
+/* "manual page …", "capture …", "test …" (of working code) or "constructed". */
 bool vector_origin_known(const char *origin);
 /* Reads exactly n words. */
 bool vector_words(struct confdoc *d, const struct ynode *list, size_t n, uint16_t *out);
