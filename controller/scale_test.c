@@ -286,6 +286,7 @@ static void test_drive(void **state)
     struct err e = {0};
     struct drive_view v;
     setup(&r, "plc-maps/invt-gd20.yaml");
+    r.words[0x2103 % 64] = 0x0107; /* what a Goodrive says that it is */
     struct drive_options o = {.name = "belt", .unit = 1, .period_ms = 1000, .map = r.map};
     assert_int_equal(drive_new(&o, &r.v, &e), 0);
     r.d = drive_device(r.v);

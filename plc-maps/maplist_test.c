@@ -105,7 +105,7 @@ static void test_texts(void **state)
           "scale.net            word 0, mg", "may write: nothing", "HBM WTX110/120"}},
         {"plc-maps/invt-gd20.yaml",
          {"request: fc 3, 3 words from 0x2100, every 200 ms", "drive.speed          word 0, mHz",
-          "confidence B", "may write: nothing", "record \"state\": holding 0x2100, 3 words"}},
+          "confidence A", "may write: nothing", "record \"state\": holding 0x2100, 3 words"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct map *m = NULL;
