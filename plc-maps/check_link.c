@@ -12,12 +12,13 @@ bool check_fc(const struct map *m, int64_t fc)
 
 static void check_functions(struct confdoc *d, const struct map *m)
 {
-    static const char known[] = {1, 2, 3, 4, 5, 6, 16, 23, 0};
+    bool mailbox = m->kind == MAP_MAILBOX;
+    const char *known = mailbox ? "\3\4\20\27" /* 4: check_mailbox */ : "\1\2\3\4\5\6\20\27";
     const struct map_link_part *l = &m->link_part;
     for (size_t i = 0; i < l->n_fc; i++)
         if (!strchr(known, (int)l->fc[i]))
-            confdoc_error(d, ERR_RANGE, l->line,
-                          "\"fc\" may name 1, 2, 3, 4, 5, 6, 16 and 23, not %d", (int)l->fc[i]);
+            confdoc_error(d, ERR_RANGE, l->line, "\"fc\" may name %s, not %d",
+                          mailbox ? "3, 16 and 23" : "1, 2, 3, 4, 5, 6, 16 and 23", (int)l->fc[i]);
         else
             for (size_t k = 0; k < i; k++)
                 if (l->fc[k] == l->fc[i])

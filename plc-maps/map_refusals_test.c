@@ -106,6 +106,7 @@ static void a_mailbox_is_described_by_the_contract(void **state)
         {"vectors:", "write: [{purpose: scale.zero, addr: 1, words: 1, source: p, confidence: A}]\nvectors:", "t.yaml:1: kind mailbox has no \"records\""},
         {"vectors:", "records: [{name: r, addr: 1, words: 1, source: p, confidence: A, fields: []}]\nvectors:", "t.yaml:1: kind mailbox has no \"records\""},
         {"turnaround_ms: 10", "turnaround_ms: 10, max_gap: 2", "t.yaml:7: fc 4 and \"max_gap\" mean nothing"},
+        {"fc: [3, 16]", "fc: [3, 16, 5]",                     "t.yaml:7: \"fc\" may name 3, 16 and 23, not 5"},
         {"fc: [3, 16]", "fc: [4, 16]",                        "t.yaml:7: a mailbox needs fc 3 and 16"},
         {"max_write: 120", "max_write: 12",                   "t.yaml:7: \"max_write\" of a mailbox is whole slots"},
         {"pulses: yes", "pulses: yes, mul: 2",                "t.yaml:10: \"pulses\" makes a length and takes no mul or div"},

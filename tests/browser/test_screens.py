@@ -27,13 +27,19 @@ def state(browser, *names, seconds=10):
 
 
 def tile(browser, label):
-    """Presses the tile with this text."""
-    browser.until("a tile " + label, f"""
+    """Presses the tile with this text; once more when the page drew the tiles anew before the press."""
+    mark = f"""
         const t = [...document.querySelectorAll('#tiles button')].find(b => b.firstChild.textContent === {label!r});
         for (const b of document.querySelectorAll('#tiles button')) b.removeAttribute('data-test');
         if (t) t.setAttribute('data-test', '1');
-        return !!t""")
-    browser.press("#tiles button[data-test]")
+        return !!t"""
+    for left in (2, 1, 0):
+        browser.until("a tile " + label, mark)
+        try:
+            return browser.press("#tiles button[data-test]")
+        except RuntimeError as why:
+            if "no such element" not in str(why) or not left:
+                raise
 
 
 def said(browser, text):
