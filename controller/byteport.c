@@ -1,11 +1,12 @@
 /* Bytes over a serial port or TCP (contract: byteport.h).
- * 1. No call waits, but connecting: at most CONNECT_MS.
+ * 1. No call waits, but connecting: at most REACH_CONNECT_MS.
  * 2. Every failure closes the port; what the other end had sent before is gone with it. */
 #include "controller/byteport.h"
+#include "controller/reach.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,14 +16,13 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 300, BACKOFF_FIRST_MS = 100, BACKOFF_LAST_MS = 560, SILENCE_MS = 5000 };
+enum { SILENCE_MS = 5000 };
 
 struct byteport {
     struct link_options o;
     int fd;
     bool heard; /* this opening has carried something */
-    uint32_t backoff_ms, dice;
-    struct mono retry;
+    struct reach reach;
 };
 
 static bool is_serial(const struct byteport *p)
@@ -64,7 +64,7 @@ int byteport_new(const struct link_options *o, struct byteport **ret, struct err
         return err_set(e, ERR_NOMEM, "no memory for a port");
     p->o = *o;
     p->fd = -1;
-    p->dice = (uint32_t)mono_now().ns | 1;
+    reach_init(&p->reach);
     *ret = p;
     return 0;
 }
@@ -86,15 +86,6 @@ void byteport_free(struct byteport *p)
 int byteport_fd(const struct byteport *p)
 {
     return p->fd;
-}
-
-/* 100 ms doubling to 560, each a quarter shorter or longer by chance. */
-static void back_off(struct byteport *p, struct mono now)
-{
-    uint32_t ms = p->backoff_ms ? p->backoff_ms * 2 : BACKOFF_FIRST_MS;
-    p->backoff_ms = ms < BACKOFF_LAST_MS ? ms : BACKOFF_LAST_MS;
-    p->dice = p->dice * 1664525u + 1013904223u;
-    p->retry = mono_add_ms(now, (int64_t)p->backoff_ms * (75 + (p->dice >> 16) % 51) / 100);
 }
 
 /* ---- opening ---- */
@@ -135,26 +126,19 @@ static bool connected(int fd)
     struct pollfd w = {.fd = fd, .events = POLLOUT};
     int error = 0;
     socklen_t n = sizeof(error);
-    return poll(&w, 1, CONNECT_MS) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 &&
-           error == 0;
+    return poll(&w, 1, REACH_CONNECT_MS) == 1 &&
+           getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 && error == 0;
 }
 
 static bool open_tcp(struct byteport *p)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(p->o.port)};
-    int on = 1, idle = 2, every = 1, count = 3;
-    unsigned unsent_ms = SILENCE_MS;
     inet_pton(AF_INET, p->o.host, &a.sin_addr);
     p->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (p->fd < 0 || (connect(p->fd, (struct sockaddr *)&a, sizeof(a)) < 0 &&
                       (errno != EINPROGRESS || !connected(p->fd))))
         return false;
-    (void)setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    (void)setsockopt(p->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    (void)setsockopt(p->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-    (void)setsockopt(p->fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof(every));
-    (void)setsockopt(p->fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-    (void)setsockopt(p->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unsent_ms, sizeof(unsent_ms));
+    reach_tune_tcp(p->fd, 2, 1, SILENCE_MS);
     return true;
 }
 
@@ -163,15 +147,15 @@ bool byteport_open(struct byteport *p, struct mono now, struct mono *ret_due)
     *ret_due = MONO_NEVER;
     if (p->fd >= 0)
         return true;
-    if (mono_reached(now, p->retry)) {
+    if (mono_reached(now, p->reach.retry)) {
         if (is_serial(p) ? open_serial(p) : open_tcp(p)) {
             p->heard = false;
             return true;
         }
         shut(p);
-        back_off(p, now);
+        reach_failed(&p->reach, now);
     }
-    *ret_due = p->retry;
+    *ret_due = p->reach.retry;
     return false;
 }
 
@@ -181,7 +165,7 @@ static int lost(struct byteport *p, struct mono now)
 {
     shut(p);
     if (!p->heard)
-        back_off(p, now);
+        reach_failed(&p->reach, now);
     return ERR_LINK;
 }
 
@@ -192,7 +176,7 @@ int byteport_read(struct byteport *p, uint8_t *buf, size_t size, struct mono now
     ssize_t n = read(p->fd, buf, size);
     if (n > 0) {
         p->heard = true;
-        p->backoff_ms = 0;
+        p->reach.ms = 0;
         return (int)n;
     }
     /* a serial port with nothing to read gives 0 bytes; so does a connection that has ended, and a

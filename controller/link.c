@@ -14,7 +14,7 @@
  *    again. Whole repeats of earlier transactions are passed over.
  * 3. On RTU a failure makes the line dirty: nothing is sent before it has been drained to
  *    silence. Only a port that is gone is closed.
- * 4. No call outlasts its deadline; connecting has a deadline of its own, CONNECT_MS.
+ * 4. No call outlasts its deadline; connecting has a deadline of its own, REACH_CONNECT_MS.
  * 5. Nothing is written that the guard does not allow.
  * 6. A connection that has carried an answer is opened again at once, so that a unit which is dead
  *    behind a gateway costs the others its timeout and no more. One that has carried none waits,
@@ -22,13 +22,13 @@
  * way: 3/12 link */
 #include "controller/link.h"
 #include "controller/frame.h"
+#include "controller/reach.h"
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/serial.h>
 #include <modbus/modbus.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,15 +40,10 @@
 #include <unistd.h>
 
 enum {
-    CONNECT_MS = 300,
-    BACKOFF_FIRST_MS = 100,
-    BACKOFF_LAST_MS = 560, /* by chance 700, and a connect that fails: a second at most */
     MBAP = 7,
     REPEATS_MAX = 8,
     DRAIN_MAX_MS = 200,
     DRAIN_QUIET_MS = 20,
-    BACKOFF_LEAST_PERCENT = 75,
-    BACKOFF_MOST_PERCENT = 125,
     CONNECT_TRIP_MS = 5, /* to a device that answers */
 };
 
@@ -60,10 +55,8 @@ struct link {
     bool up, dirty;
     bool answered;        /* this connection has carried an answer */
     int lock_fd;          /* serial: holds the flock */
-    struct mono retry;    /* not before, while down */
+    struct reach reach;   /* while down; ms 0: the last transaction was good */
     struct mono ready;    /* not before, when just connected */
-    uint32_t backoff_ms;  /* the last wait; 0: the last transaction was good */
-    uint32_t dice;        /* jitter */
     uint16_t tid, sent_n; /* of this connection: last transaction, how many (saturating) */
 };
 
@@ -82,8 +75,8 @@ int link_new(const struct link_options *o, struct link **ret, struct err *e)
         return err_set(e, ERR_NOMEM, "no memory for a link");
     l->o = *o;
     l->lock_fd = -1;
-    l->dice = (uint32_t)mono_now().ns | 1;
-    l->tid = (uint16_t)(l->dice >> 8);
+    reach_init(&l->reach);
+    l->tid = (uint16_t)(l->reach.dice >> 8);
     l->mb = is_serial(l) ? modbus_new_rtu(o->serial, (int)o->baud, o->parity, 8, o->stop_bits)
                          : modbus_new_tcp(o->host, o->port);
     if (!l->mb) {
@@ -136,40 +129,12 @@ static void drop_failed(struct link *l)
     drop(l);
 }
 
-/* 0, then 100 ms, doubling. */
-static uint32_t next_backoff(uint32_t ms)
-{
-    return ms == 0 ? BACKOFF_FIRST_MS : ms * 2 < BACKOFF_LAST_MS ? ms * 2 : BACKOFF_LAST_MS;
-}
-
-/* Each wait a quarter shorter or longer by chance. */
-static void back_off(struct link *l)
-{
-    uint32_t range = BACKOFF_MOST_PERCENT - BACKOFF_LEAST_PERCENT + 1;
-    l->backoff_ms = next_backoff(l->backoff_ms);
-    l->dice = l->dice * 1664525u + 1013904223u;
-    uint32_t percent = BACKOFF_LEAST_PERCENT + (l->dice >> 16) % range;
-    l->retry = mono_add_ms(mono_now(), (int64_t)l->backoff_ms * percent / 100);
-}
-
 static void set_timeout(struct link *l, int64_t ns)
 {
     if (ns < 1000)
         ns = 1000;
     modbus_set_response_timeout(l->mb, (uint32_t)(ns / 1000000000),
                                 (uint32_t)(ns % 1000000000 / 1000));
-}
-
-static void tune_socket(int fd, uint32_t timeout_ms)
-{
-    int on = 1, idle = 5, every = 2, count = 3;
-    unsigned user_ms = timeout_ms * 2;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof(every));
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms));
 }
 
 /* The lock stands before libmodbus opens the port, so that a port in use keeps its settings. */
@@ -191,12 +156,12 @@ static void tune_port(int fd)
 
 static bool connect_link(struct link *l, uint32_t timeout_ms)
 {
-    if (!mono_reached(mono_now(), l->retry))
+    if (!mono_reached(mono_now(), l->reach.retry))
         return false;
-    set_timeout(l, (int64_t)CONNECT_MS * 1000000);
+    set_timeout(l, (int64_t)REACH_CONNECT_MS * 1000000);
     if ((is_serial(l) && !lock_port(l)) || modbus_connect(l->mb) < 0) {
         drop(l);
-        back_off(l);
+        reach_failed(&l->reach, mono_now());
         return false;
     }
     int fd = modbus_get_socket(l->mb);
@@ -204,7 +169,7 @@ static bool connect_link(struct link *l, uint32_t timeout_ms)
     if (is_serial(l))
         tune_port(fd);
     else
-        tune_socket(fd, timeout_ms);
+        reach_tune_tcp(fd, 5, 2, timeout_ms * 2);
     l->up = true;
     l->ready = mono_add_ms(mono_now(), l->o.connect_pause_ms);
     l->dirty = is_serial(l);
@@ -379,7 +344,7 @@ static void failed(struct link *l, int rc)
     }
     drop_failed(l);
     if (!l->answered) /* invariant 6 */
-        back_off(l);
+        reach_failed(&l->reach, mono_now());
 }
 
 void link_do(struct link *l, const struct want *w, struct reply *ret)
@@ -395,7 +360,7 @@ void link_do(struct link *l, const struct want *w, struct reply *ret)
         ret->sent = mono_now();
         ret->rc = is_serial(l) ? rtu_do(l, w, ret) : tcp_do(l, w, ret);
         if (ret->rc == 0 || ret->rc == ERR_EXCEPTION) {
-            l->backoff_ms = 0;
+            l->reach.ms = 0;
             l->answered = true;
         } else {
             failed(l, ret->rc);
@@ -410,10 +375,10 @@ static uint32_t tcp_dead_ms(uint32_t timeout_ms, uint32_t alone_ms, uint32_t pau
 {
     uint32_t wait = 0, spent = 0;
     for (;;) {
-        spent += timeout_ms + wait * BACKOFF_LEAST_PERCENT / 100;
-        if (spent >= alone_ms || wait >= BACKOFF_LAST_MS)
-            return timeout_ms + wait * BACKOFF_MOST_PERCENT / 100 + CONNECT_TRIP_MS + pause_ms;
-        wait = next_backoff(wait);
+        spent += timeout_ms + wait * REACH_LEAST_PERCENT / 100;
+        if (spent >= alone_ms || wait >= REACH_LAST_MS)
+            return timeout_ms + wait * REACH_MOST_PERCENT / 100 + CONNECT_TRIP_MS + pause_ms;
+        wait = reach_next_ms(wait);
     }
 }
 
