@@ -74,27 +74,6 @@ static void run_request(struct confdoc *d, const struct map *m, const struct str
     confdoc_error(d, ERR_KEY, v->line, "vector \"%s\": no request \"%s\"", v->name, v->request);
 }
 
-static void compare(struct confdoc *d, const struct stream *v, int role, const struct reading *x,
-                    const struct expected *want, bool bad)
-{
-    const char *word = map_role_word((enum map_role)role);
-    bool flag = strcmp(map_role_unit((enum map_role)role), "flag") == 0;
-    if (x->quality[role] == QUALITY_ABSENT && (want->named[role] || bad))
-        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\" names %s, which its frame has not",
-                      v->name, word);
-    else if (x->quality[role] == QUALITY_ABSENT)
-        return;
-    else if (bad != (x->quality[role] == QUALITY_BAD))
-        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s is %s, not %s", v->name, word,
-                      bad ? "good" : "bad", bad ? "bad" : "good");
-    else if (!bad && !flag && !want->named[role])
-        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\" does not say what %s is", v->name,
-                      word);
-    else if (!bad && x->value[role] != want->value[role])
-        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s reads %lld, not %lld", v->name,
-                      word, (long long)x->value[role], (long long)want->value[role]);
-}
-
 static void run_stream(struct confdoc *d, const struct map *m, const struct stream *v)
 {
     struct lines_as as = {.address = (uint8_t)v->address, .unit = v->unit};
@@ -109,8 +88,7 @@ static void run_stream(struct confdoc *d, const struct map *m, const struct stre
     for (size_t i = 0; i < v->n; i++) {
         lines_scan_put(&s, v->bytes[i], (struct mono){0});
         while (lines_scan_next(&s, &f))
-            for (int role = 0; role < ROLE_COUNT; role++)
-                compare(d, v, role, &f.r, &want, bad >> role & 1);
+            vector_reading(d, v->name, v->line, &f.r, &want, bad, "its frame");
     }
     if (s.counts.frames != (uint64_t)v->frames || s.counts.thrown != (uint64_t)v->thrown)
         confdoc_error(d, ERR_CHECK, v->line,

@@ -107,6 +107,32 @@ bool vector_words(struct confdoc *d, const struct ynode *list, size_t n, uint16_
     return true;
 }
 
+static void compare(struct confdoc *d, const char *name, int line, int role,
+                    const struct reading *x, const struct expected *want, bool bad)
+{
+    const char *word = map_role_word((enum map_role)role);
+    bool flag = strcmp(map_role_unit((enum map_role)role), "flag") == 0;
+    if (bad != (x->quality[role] == QUALITY_BAD))
+        confdoc_error(d, ERR_CHECK, line, "vector \"%s\": %s is %s, not %s", name, word,
+                      bad ? "good" : "bad", bad ? "bad" : "good");
+    else if (!bad && !flag && !want->named[role])
+        confdoc_error(d, ERR_CHECK, line, "vector \"%s\" does not say what %s is", name, word);
+    else if (!bad && x->value[role] != want->value[role])
+        confdoc_error(d, ERR_CHECK, line, "vector \"%s\": %s reads %lld, not %lld", name, word,
+                      (long long)x->value[role], (long long)want->value[role]);
+}
+
+void vector_reading(struct confdoc *d, const char *name, int line, const struct reading *x,
+                    const struct expected *want, uint64_t bad, const char *has)
+{
+    for (int role = 0; role < ROLE_COUNT; role++)
+        if (x->quality[role] != QUALITY_ABSENT)
+            compare(d, name, line, role, x, want, bad >> role & 1);
+        else if (want->named[role] || bad >> role & 1)
+            confdoc_error(d, ERR_CHECK, line, "vector \"%s\" names %s, which %s has not", name,
+                          map_role_word((enum map_role)role), has);
+}
+
 /* ---- the list ---- */
 
 bool vector_origin_known(const char *origin)

@@ -21,6 +21,10 @@ bool vector_expect(struct confdoc *d, const struct ynode *map, const char *words
                    struct expected *ret);
 /* Reads a list of such words into bits. */
 bool vector_bits(struct confdoc *d, const struct ynode *list, const char *words, uint64_t *ret);
+/* A reading against what the vector says of it; bad: a bit for each role that must be bad. has:
+ * what gave the reading, "the map". */
+void vector_reading(struct confdoc *d, const char *name, int line, const struct reading *x,
+                    const struct expected *want, uint64_t bad, const char *has);
 /* "manual page …", "capture …", "test …" (of working code) or "constructed". */
 bool vector_origin_known(const char *origin);
 /* Reads exactly n words. */

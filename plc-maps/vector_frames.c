@@ -105,22 +105,6 @@ static bool read_frame(struct confdoc *d, const struct map *m, const struct ynod
     return true;
 }
 
-static void compare(struct confdoc *d, const struct vector *v, int role, const struct reading *x,
-                    const struct expected *want, bool bad)
-{
-    const char *word = map_role_word((enum map_role)role);
-    bool flag = strcmp(map_role_unit((enum map_role)role), "flag") == 0;
-    if (bad != (x->quality[role] == QUALITY_BAD))
-        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s is %s, not %s", v->name, word,
-                      bad ? "good" : "bad", bad ? "bad" : "good");
-    else if (!bad && !flag && !want->named[role])
-        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\" does not say what %s is", v->name,
-                      word);
-    else if (!bad && x->value[role] != want->value[role])
-        confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\": %s reads %lld, not %lld", v->name,
-                      word, (long long)x->value[role], (long long)want->value[role]);
-}
-
 static void compare_all(struct confdoc *d, const struct map *m, const struct vector *v,
                         const struct shown *s)
 {
@@ -131,12 +115,7 @@ static void compare_all(struct confdoc *d, const struct map *m, const struct vec
         !vector_bits(d, v->bad, map_role_words, &bad))
         return;
     map_decode(m, s->image, &x);
-    for (int role = 0; role < ROLE_COUNT; role++)
-        if (x.quality[role] != QUALITY_ABSENT)
-            compare(d, v, role, &x, &want, bad >> role & 1);
-        else if (want.named[role] || bad >> role & 1)
-            confdoc_error(d, ERR_CHECK, v->line, "vector \"%s\" names %s, which the map has not",
-                          v->name, map_role_word((enum map_role)role));
+    vector_reading(d, v->name, v->line, &x, &want, bad, "the map");
 }
 
 /* How many of the probes that were shown whole do not hold. */
