@@ -344,7 +344,7 @@ static void a_reader_of_the_group_opens_beside_the_writer_and_after_its_stop(voi
     struct fix *f = *state;
     static const char *const files[] = {"store.db", "store.db-wal", "store.db-shm"};
     if (geteuid() != 0)
-        skip();
+        skip(); /* only root can become another user */
     struct db *db = writer_of(f);
     assert_int_equal(insert(db, 1), 0);
     assert_int_equal(chown(f->tmp.dir, 0, 65534) || chmod(f->tmp.dir, 0750), 0);

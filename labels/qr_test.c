@@ -99,7 +99,7 @@ static void a_terminal_shows_the_same_code(void **state)
 {
     (void)state;
     if (!has_zbar())
-        skip();
+        skip(); /* as above: zbar-tools */
     struct qr *q = NULL;
     assert_int_equal(qr_make("https://LOTLINE.EXAMPLE/B/7K2M9QX4TD", QR_MEDIUM, &q, NULL), 0);
     char *text = qr_terminal(q, false);
